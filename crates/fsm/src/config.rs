@@ -1,0 +1,177 @@
+//! What a session is told about its peer. A plain value: nothing here is negotiated yet.
+
+use quadzero_codec::{Asn, Family, HoldTime, Role, RouterId};
+use std::{net::IpAddr, net::SocketAddr, time::Duration};
+
+/// Who opens the TCP connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// We dial, and accept as well: whoever is first (RFC 4271 §8.2.1, collisions by §6.8).
+    #[default]
+    Both,
+    /// We dial and refuse what comes in.
+    Active,
+    /// We wait to be dialled (PassiveTcpEstablishment, RFC 4271 §8.1.1).
+    Passive,
+}
+
+/// What becomes of the two proposed Hold Times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HoldNegotiation {
+    /// The smaller one holds (RFC 4271 §4.2).
+    #[default]
+    Minimum,
+    /// Ours holds whatever the peer says: how Azure's VPN gateway is documented (azure.md §1.4).
+    Fixed,
+}
+
+/// Which received routes are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Import {
+    /// None: nothing is accepted unless asked for (RFC 8212).
+    #[default]
+    None,
+    /// All that pass the loop check.
+    All,
+}
+
+/// The timers of RFC 4271 §10 and its successors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timers {
+    /// The Hold Time that we propose. Default 90 s.
+    pub hold: HoldTime,
+    /// Time between KEEPALIVEs; at most a third of the negotiated Hold Time, which is the default.
+    pub keepalive: Option<Duration>,
+    /// ConnectRetryTime: how long a dial may take, and the longest wait between two. Default 30 s: RFC 4271 §10 suggests
+    /// 120 s, but a gateway that only listens (azure.md §1.3) is then found two minutes late, and egress is open meanwhile.
+    pub connect_retry: Duration,
+    /// DelayOpenTime; `None`: the OPEN is sent at once.
+    pub delay_open: Option<Duration>,
+    /// The first IdleHoldTime after a session ended by an error; doubled by each further one. Default 1 s.
+    pub idle_hold: Duration,
+    /// IdleHoldTime grows no further than this. Default 120 s.
+    pub idle_hold_max: Duration,
+    /// A session Established for this long forgets the back-off. Default 300 s.
+    pub stable_after: Duration,
+    /// SendHoldTime (RFC 9687); `None`: the greater of 8 minutes and twice the Hold Time.
+    pub send_hold: Option<Duration>,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            hold: HoldTime::new(90).expect("90 is a Hold Time"),
+            keepalive: None,
+            connect_retry: Duration::from_secs(30),
+            delay_open: None,
+            idle_hold: Duration::from_secs(1),
+            idle_hold_max: Duration::from_secs(120),
+            stable_after: Duration::from_secs(300),
+            send_hold: None,
+        }
+    }
+}
+
+/// The socket's part: where the peer is, and what the connection needs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Transport {
+    /// Where we dial. Connections that come in are known by its address alone.
+    pub remote: SocketAddr,
+    /// The address that we dial from.
+    pub local: Option<IpAddr>,
+    /// TTL of what we send; `None`: the system's (64), so that a gateway behind a tunnel needs no "multihop".
+    pub ttl: Option<u8>,
+    /// GTSM (RFC 5082): the least TTL that is accepted.
+    pub min_ttl: Option<u8>,
+    /// TCP MD5 key (RFC 2385).
+    pub md5: Option<Md5Key>,
+}
+
+/// A TCP MD5 key (RFC 2385 §4.5): 1 to 80 octets. Never shown, not even in `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Md5Key(Box<[u8]>);
+
+impl Md5Key {
+    /// `None` unless it has 1 to 80 octets.
+    pub fn new(key: &[u8]) -> Option<Self> {
+        (1..=80).contains(&key.len()).then(|| Self(key.into()))
+    }
+
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Md5Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Md5Key(..)")
+    }
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport")
+            .field("remote", &self.remote)
+            .field("local", &self.local)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A peer as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerConfig {
+    /// What logs and `show` call it.
+    pub name: String,
+    /// Our AS.
+    pub local_as: Asn,
+    /// Our BGP Identifier.
+    pub router_id: RouterId,
+    /// The AS that the peer must be in.
+    pub remote_as: Asn,
+    /// Who dials.
+    pub mode: Mode,
+    /// What is offered by the multiprotocol capability.
+    pub families: Vec<Family>,
+    /// Timers.
+    pub timers: Timers,
+    /// DampPeerOscillations (RFC 4271 §8.1.1): IdleHoldTime grows when a peer keeps failing.
+    pub damp_peer_oscillations: bool,
+    /// Which Hold Time holds.
+    pub hold_negotiation: HoldNegotiation,
+    /// Our role (RFC 9234); `None`: no role capability.
+    pub role: Option<Role>,
+    /// Capabilities that are offered beside the families.
+    pub capabilities: Capabilities,
+    /// What is kept of that which the peer announces.
+    pub import: Import,
+    /// What "next hop self" says; `None`: the local address of the connection.
+    pub own_address: Option<IpAddr>,
+    /// More than this many prefixes from the peer end the session with Cease/1 (RFC 4486).
+    pub max_prefixes: Option<usize>,
+    /// The socket's part.
+    pub transport: Transport,
+}
+
+/// Capabilities that can be left out, for peers that stumble over them and for the mock's personality.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// RFC 6793.
+    pub four_octet_as: bool,
+    /// RFC 2918.
+    pub route_refresh: bool,
+    /// RFC 7313.
+    pub enhanced_route_refresh: bool,
+    /// RFC 8654.
+    pub extended_message: bool,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self {
+            four_octet_as: true,
+            route_refresh: true,
+            enhanced_route_refresh: true,
+            extended_message: true,
+        }
+    }
+}

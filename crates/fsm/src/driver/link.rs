@@ -1,0 +1,72 @@
+//! A TCP connection of a peer, as its task holds it: the stream, and the octets on their way out.
+
+use bytes::{Buf, BytesMut};
+use std::{io, time::Duration};
+use tokio::{io::AsyncWriteExt, io::Interest, io::Ready, net::TcpStream, time::timeout};
+
+/// Octets made at once: enough that the cost of a write does not matter.
+pub(super) const ROOM: usize = 65_536;
+/// A write buffer of this size is kept when it is empty; a larger one is given back.
+const KEPT: usize = 512;
+/// How long last words may take.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+pub(super) struct Link {
+    pub(super) stream: TcpStream,
+    pub(super) out: BytesMut,
+}
+
+impl Link {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self { stream, out: BytesMut::new() }
+    }
+
+    /// Waits until there is something to read or, if octets are left, until some can be written.
+    pub(super) async fn ready(&self) -> io::Result<Ready> {
+        let interest =
+            if self.out.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
+        self.stream.ready(interest).await
+    }
+
+    /// Writes what the socket takes; true when nothing is left.
+    pub(super) fn write(&mut self) -> io::Result<bool> {
+        while !self.out.is_empty() {
+            match self.stream.try_write(&self.out) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => self.out.advance(n),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(e) => return Err(e),
+            }
+        }
+        if self.out.capacity() > KEPT {
+            self.out = BytesMut::new();
+        }
+        Ok(true)
+    }
+
+    /// Reads what is there: `Ok(None)` if nothing is, `Ok(Some(0))` at the end.
+    pub(super) fn read(&self, scratch: &mut [u8]) -> io::Result<Option<usize>> {
+        match self.stream.try_read(scratch) {
+            Ok(n) => Ok(Some(n)),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Writes the last octets, then waits for the peer to close: closing with octets unread would reset the
+    /// connection and could take the NOTIFICATION with it.
+    pub(super) async fn farewell(mut self) {
+        let goodbye = async {
+            self.stream.write_all(&self.out).await?;
+            self.stream.shutdown().await?;
+            let mut scratch = [0; 1024];
+            loop {
+                self.stream.readable().await?;
+                if self.read(&mut scratch)? == Some(0) {
+                    return io::Result::Ok(());
+                }
+            }
+        };
+        let _gone_either_way = timeout(FAREWELL, goodbye).await;
+    }
+}

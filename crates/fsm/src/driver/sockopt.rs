@@ -1,0 +1,123 @@
+//! Sockets and their options: the one file that may be `unsafe`, since no crate wraps TCP_MD5SIG and IP_MINTTL.
+
+use crate::{Md5Key, Transport};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::{
+    io, mem,
+    net::{IpAddr, SocketAddr},
+    os::fd::{AsRawFd, RawFd},
+    ptr,
+};
+
+/// Connections that may wait to be accepted: a router with a thousand neighbors restarts, and all come at once.
+const BACKLOG: i32 = 4096;
+
+/// A listening socket, not blocking.
+pub(super) fn listener(address: SocketAddr) -> io::Result<Socket> {
+    let socket = tcp(address.ip())?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// A socket to dial the peer with: bound, its options set.
+pub(super) fn dialler(transport: &Transport) -> io::Result<Socket> {
+    let socket = tcp(transport.remote.ip())?;
+    if let Some(local) = transport.local {
+        socket.bind(&SocketAddr::new(local, 0).into())?;
+    }
+    if let Some(key) = &transport.md5 {
+        set_md5(&socket, transport.remote.ip(), key)?;
+    }
+    set_hops(&socket, transport)?;
+    Ok(socket)
+}
+
+fn tcp(address: IpAddr) -> io::Result<Socket> {
+    let socket = Socket::new(domain(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+const fn domain(address: IpAddr) -> Domain {
+    if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 }
+}
+
+/// What holds for dialled and accepted connections: no Nagle (a KEEPALIVE must not wait), TTL, GTSM (RFC 5082).
+pub(super) fn set_hops(socket: &impl AsRawFd, transport: &Transport) -> io::Result<()> {
+    let fd = socket.as_raw_fd();
+    set(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, &1_i32)?;
+    let ipv6 = transport.remote.is_ipv6();
+    if let Some(ttl) = transport.ttl {
+        let (level, name) = if ipv6 {
+            (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS)
+        } else {
+            (libc::IPPROTO_IP, libc::IP_TTL)
+        };
+        set(fd, level, name, &i32::from(ttl))?;
+    }
+    if let Some(ttl) = transport.min_ttl {
+        let (level, name) = if ipv6 {
+            (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT)
+        } else {
+            (libc::IPPROTO_IP, libc::IP_MINTTL)
+        };
+        set(fd, level, name, &i32::from(ttl))?;
+    }
+    Ok(())
+}
+
+/// `struct tcp_md5sig` of linux/tcp.h.
+#[repr(C)]
+struct TcpMd5Sig {
+    address: libc::sockaddr_storage,
+    flags: u8,
+    prefix_length: u8,
+    key_length: u16,
+    interface: i32,
+    key: [u8; 80],
+}
+
+/// The key for segments from and to the peer (RFC 2385). On a listening socket it goes for what that peer dials.
+pub(super) fn set_md5(socket: &impl AsRawFd, peer: IpAddr, key: &Md5Key) -> io::Result<()> {
+    let octets = key.octets();
+    let mut option = TcpMd5Sig {
+        address: storage(peer),
+        flags: 0,
+        prefix_length: 0,
+        key_length: octets.len() as u16,
+        interface: 0,
+        key: [0; 80],
+    };
+    option.key[..octets.len()].copy_from_slice(octets);
+    set(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_MD5SIG, &option)
+}
+
+fn storage(address: IpAddr) -> libc::sockaddr_storage {
+    let address = SockAddr::from(SocketAddr::new(address, 0));
+    // SAFETY: sockaddr_storage is plain data, for which all zeros are valid; a sockaddr of any family fits into it, and
+    // `len` octets of it are initialised.
+    #[expect(unsafe_code, reason = "no safe way to a sockaddr_storage")]
+    unsafe {
+        let mut storage: libc::sockaddr_storage = mem::zeroed();
+        ptr::copy_nonoverlapping(
+            address.as_ptr().cast::<u8>(),
+            (&raw mut storage).cast(),
+            address.len() as usize,
+        );
+        storage
+    }
+}
+
+fn set<T>(fd: RawFd, level: i32, name: i32, value: &T) -> io::Result<()> {
+    // SAFETY: the pointer and the length describe `value`, which the kernel only reads during the call.
+    #[expect(unsafe_code, reason = "options that no crate wraps")]
+    let result = unsafe {
+        libc::setsockopt(fd, level, name, ptr::from_ref(value).cast(), size_of::<T>() as libc::socklen_t)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

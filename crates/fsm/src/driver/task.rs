@@ -1,0 +1,356 @@
+//! The task of one peer.
+
+use super::{
+    Status,
+    link::{Link, ROOM},
+    sockopt,
+    speaker::{Shared, Wish},
+};
+use crate::session::{Addresses, Direction, Down, Event, Input, Output, Session, State};
+use bytes::Bytes;
+use quadzero_rib::RouteSet;
+use std::{cell::RefCell, io, pin::Pin, sync::Arc, time::Instant};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::{Sleep, sleep_until},
+};
+use tracing::{Span, debug, error, info, warn};
+
+type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+
+/// Written to one peer before the others have their turn.
+const TURN: usize = 16 * ROOM;
+
+pub(super) struct Task {
+    session: Session,
+    shared: Arc<Shared>,
+    wanted: watch::Receiver<Arc<RouteSet>>,
+    wanted_gone: bool,
+    status: watch::Sender<Status>,
+    links: [Option<Link>; 2],
+    dial: Option<Dial>,
+    farewells: JoinSet<()>,
+    sleep: Pin<Box<Sleep>>,
+    span: Span,
+    news: News,
+}
+
+/// What has happened since the status was published.
+#[derive(Default)]
+struct News {
+    last_down: Option<Down>,
+    learned: bool,
+}
+
+/// What the task was woken by.
+enum Woken {
+    Time,
+    Inbox,
+    Wanted(bool),
+    Dialled(io::Result<TcpStream>),
+    Ready(Direction, io::Result<()>),
+    ForAnotherTurn,
+}
+
+impl Task {
+    pub(super) fn new(
+        session: Session,
+        shared: Arc<Shared>,
+        wanted: watch::Receiver<Arc<RouteSet>>,
+        status: watch::Sender<Status>,
+        span: Span,
+    ) -> Self {
+        Self {
+            session,
+            shared,
+            wanted,
+            wanted_gone: false,
+            status,
+            links: [None, None],
+            dial: None,
+            farewells: JoinSet::new(),
+            sleep: Box::pin(sleep_until(tokio::time::Instant::now())),
+            span,
+            news: News::default(),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let routes = self.wanted.borrow_and_update().clone();
+        self.handle(Input::Routes(routes));
+        self.handle(Input::Start);
+        loop {
+            let more = self.settle();
+            let woken = self.wait(more).await;
+            self.woken(woken);
+        }
+    }
+
+    /// Waits for the next thing to happen; with `more` to write, only until the other peers have had their turn.
+    async fn wait(&mut self, more: bool) -> Woken {
+        let deadline = self.session.deadline();
+        if let Some(deadline) = deadline
+            && self.sleep.deadline() != deadline.into()
+        {
+            self.sleep.as_mut().reset(deadline.into());
+        }
+        let [outgoing, incoming] = &self.links;
+        tokio::select! {
+            () = &mut self.sleep, if deadline.is_some() => Woken::Time,
+            () = self.shared.inbox.notified() => Woken::Inbox,
+            changed = self.wanted.changed(), if !self.wanted_gone => Woken::Wanted(changed.is_ok()),
+            result = dialled(&mut self.dial), if self.dial.is_some() => Woken::Dialled(result),
+            result = ready(outgoing), if outgoing.is_some() => Woken::Ready(Direction::Outgoing, result),
+            result = ready(incoming), if incoming.is_some() => Woken::Ready(Direction::Incoming, result),
+            _ = self.farewells.join_next(), if !self.farewells.is_empty() => Woken::ForAnotherTurn,
+            () = tokio::task::yield_now(), if more => Woken::ForAnotherTurn,
+        }
+    }
+
+    fn woken(&mut self, woken: Woken) {
+        match woken {
+            Woken::Time => self.handle(Input::Timeout),
+            Woken::Inbox => self.open_inbox(),
+            Woken::Wanted(true) => {
+                let routes = self.wanted.borrow_and_update().clone();
+                self.handle(Input::Routes(routes));
+            }
+            // Whoever decided is gone; what was decided last stays.
+            Woken::Wanted(false) => self.wanted_gone = true,
+            Woken::Dialled(result) => self.dialled(result),
+            Woken::Ready(direction, Ok(())) => self.exchange(direction),
+            Woken::Ready(direction, Err(error)) => self.broken(direction, &error),
+            Woken::ForAnotherTurn => {}
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        self.session.handle(now(), input);
+    }
+
+    fn open_inbox(&mut self) {
+        let (wish, accepted) = self.shared.inbox.take();
+        match wish {
+            Some(Wish::Start) => self.handle(Input::Start),
+            Some(Wish::Stop(notification)) => self.handle(Input::Stop(notification)),
+            None => {}
+        }
+        match accepted {
+            Some(stream) if self.session.accepts() => self.connected(Direction::Incoming, stream),
+            Some(_) => self.span.in_scope(|| debug!(state = %self.session.state(), "connection refused")),
+            None => {}
+        }
+    }
+
+    fn dialled(&mut self, result: io::Result<TcpStream>) {
+        self.dial = None;
+        match result {
+            Ok(stream) => self.connected(Direction::Outgoing, stream),
+            Err(error) => {
+                self.span.in_scope(|| info!(%error, "dial failed"));
+                self.handle(Input::ConnectFailed);
+            }
+        }
+    }
+
+    /// A connection that cannot even name its addresses is already gone.
+    fn connected(&mut self, direction: Direction, stream: TcpStream) {
+        let prepared = sockopt::set_hops(&stream, &self.session.config().transport).and_then(|()| {
+            Ok(Addresses { local: stream.local_addr()?.ip(), remote: stream.peer_addr()?.ip() })
+        });
+        match prepared {
+            Ok(addresses) => {
+                self.links[direction as usize] = Some(Link::new(stream));
+                self.handle(Input::Connected(direction, addresses));
+            }
+            Err(error) if direction == Direction::Outgoing => self.dialled(Err(error)),
+            Err(error) => self.span.in_scope(|| debug!(%error, "connection lost before it was used")),
+        }
+    }
+
+    fn broken(&mut self, direction: Direction, error: &io::Error) {
+        self.span.in_scope(|| info!(%error, "connection failed"));
+        self.links[direction as usize] = None;
+        self.handle(Input::Closed(direction));
+    }
+
+    /// The socket is ready: writes what is left, reads once.
+    fn exchange(&mut self, direction: Direction) {
+        let Some(link) = &mut self.links[direction as usize] else { return };
+        let session = &mut self.session;
+        let exchanged = link.write().and_then(|_| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let read = link.read(scratch)?;
+                if let Some(n @ 1..) = read {
+                    session.handle(now(), Input::Bytes(direction, &scratch[..n]));
+                }
+                Ok(read == Some(0))
+            })
+        });
+        match exchanged {
+            Ok(false) => {}
+            Ok(true) => {
+                self.links[direction as usize] = None;
+                self.handle(Input::Closed(direction));
+            }
+            Err(error) => self.broken(direction, &error),
+        }
+    }
+
+    /// Does what the session asks for and writes what it has to say, until it is quiet or its turn is over (true).
+    fn settle(&mut self) -> bool {
+        let mut written = 0;
+        loop {
+            self.drain();
+            let made: usize = Direction::ALL.into_iter().map(|d| self.transmit(d)).sum();
+            written += made;
+            if made == 0 || written > TURN {
+                self.drain();
+                self.publish();
+                return written > TURN;
+            }
+        }
+    }
+
+    /// Octets made and taken by the socket.
+    fn transmit(&mut self, direction: Direction) -> usize {
+        let Some(link) = &mut self.links[direction as usize] else { return 0 };
+        if !link.out.is_empty() {
+            return 0;
+        }
+        self.session.transmit(now(), direction, &mut link.out, ROOM);
+        let made = link.out.len();
+        if let Err(error) = link.write() {
+            self.broken(direction, &error);
+        }
+        made
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.session.poll() {
+            match output {
+                Output::Connect => self.dial = Some(self.dial()),
+                Output::Disconnect(direction, last_words) => self.disconnect(direction, &last_words),
+                Output::Event(event) => self.event(event),
+            }
+        }
+    }
+
+    fn dial(&self) -> Dial {
+        let transport = &self.session.config().transport;
+        let remote = transport.remote;
+        let socket = sockopt::dialler(transport);
+        Box::pin(async move { TcpSocket::from_std_stream(socket?.into()).connect(remote).await })
+    }
+
+    fn disconnect(&mut self, direction: Direction, last_words: &Bytes) {
+        if direction == Direction::Outgoing {
+            self.dial = None;
+        }
+        let Some(mut link) = self.links[direction as usize].take() else { return };
+        link.out.extend_from_slice(last_words);
+        if !link.out.is_empty() {
+            self.farewells.spawn(link.farewell());
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.span.in_scope(|| log(&event));
+        match event {
+            Event::Down(down) | Event::Failed(down) => {
+                self.news.last_down = Some(down);
+                self.news.learned = true;
+            }
+            Event::Learned { .. } => self.news.learned = true,
+            _ => {}
+        }
+    }
+
+    /// Tells whoever watches, if there is anything that they would do something about; counters alone are no news.
+    fn publish(&mut self) {
+        let news = std::mem::take(&mut self.news);
+        let fresh = self.status_now();
+        let span = &self.span;
+        self.status.send_if_modified(|status| {
+            if status.state != fresh.state {
+                span.in_scope(|| info!(from = %status.state, to = %fresh.state, "state changed"));
+                status.since = fresh.since;
+            }
+            let told = news.learned || news.last_down.is_some();
+            let changed =
+                (status.state, status.in_sync, status.gone) != (fresh.state, fresh.in_sync, fresh.gone);
+            *status = Status {
+                since: status.since,
+                last_down: news.last_down.or_else(|| status.last_down.take()),
+                learned_version: status.learned_version + u64::from(news.learned),
+                ..fresh
+            };
+            told || changed
+        });
+    }
+
+    fn status_now(&self) -> Status {
+        let session = &self.session;
+        let state = session.state();
+        let drained = Direction::ALL.into_iter().all(|d| session.is_drained(d));
+        let flushed = self.links.iter().flatten().all(|l| l.out.is_empty());
+        Status {
+            state,
+            since: now(),
+            negotiated: session.negotiated().cloned(),
+            last_down: None,
+            counters: session.counters(),
+            learned_version: 0,
+            prefixes_received: session.learned().lock().map_or(0, |table| table.len()),
+            prefixes_sent: session.prefixes_sent(),
+            addresses: session.addresses(),
+            in_sync: state == State::Established && drained && flushed,
+            gone: self.farewells.is_empty() && self.links.iter().all(Option::is_none),
+        }
+    }
+}
+
+thread_local! {
+    /// Octets read, before they are handed to a session: one buffer for all peers of a thread.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; ROOM]);
+}
+
+/// The runtime's clock, so that a test may stop it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+async fn dialled(dial: &mut Option<Dial>) -> io::Result<TcpStream> {
+    match dial {
+        Some(dial) => dial.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn ready(link: &Option<Link>) -> io::Result<()> {
+    match link {
+        Some(link) => link.ready().await.map(drop),
+        None => std::future::pending().await,
+    }
+}
+
+fn log(event: &Event) {
+    match event {
+        Event::Up(n) => info!(
+            remote_as = n.remote_as.0,
+            router_id = %n.router_id,
+            hold_time = n.hold_time.seconds(),
+            "session established"
+        ),
+        Event::Down(down) => warn!(reason = %down, "session down"),
+        Event::Failed(down) => info!(reason = %down, "attempt failed"),
+        Event::Learned { announced, withdrawn } => info!(announced, withdrawn, "learned"),
+        Event::Sent { announced, withdrawn } => info!(announced, withdrawn, "sent"),
+        Event::Malformed(fault) => warn!(%fault, "malformed attribute"),
+        Event::Unsendable(problem) => error!("{problem}"),
+        Event::Received(kind) => debug!(%kind, "received"),
+        Event::Said(kind) => debug!(%kind, "sent"),
+    }
+}

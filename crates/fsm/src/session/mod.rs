@@ -1,0 +1,622 @@
+//! The state machine of one peer (RFC 4271 §8), without sockets, clock or tokio.
+//!
+//! ```text
+//!                  Start                    dial failed
+//!       ┌───────┐ ───────► ┌─────────┐ ───────────────► ┌────────┐
+//!  ┌───►│ Idle  │          │ Connect │                  │ Active │◄── waits for the peer,
+//!  │    └───────┘          └─────────┘ ◄─────────────── └────────┘    or to dial again
+//!  │        ▲ IdleHold          │ TCP   ConnectRetry       │ TCP
+//!  │        │                   ▼                          ▼
+//!  │        │              ┌──────────────────────────────────┐  OPEN   ┌─────────────┐
+//!  │        └──────────────│             OpenSent             │ ──────► │ OpenConfirm │
+//!  │         any error     └──────────────────────────────────┘         └─────────────┘
+//!  │                                                                         │ KEEPALIVE
+//!  │                       ┌─────────────┐                                   │
+//!  └────────────────────── │ Established │ ◄─────────────────────────────────┘
+//!                          └─────────────┘
+//! ```
+//!
+//! There is one way in, [`Session::handle`], and there are three questions, in any order: [`Session::poll`]
+//! (what is to be done), [`Session::transmit`] (octets, made when there is room for them) and
+//! [`Session::deadline`] (when to come back with [`Input::Timeout`]). Time is an argument. So an hour of BGP takes
+//! a millisecond in a test, and the same object runs in production.
+//!
+//! Idle, Connect and Active belong to the peer and live here. From OpenSent on, a state belongs to a TCP connection, of
+//! which there may be two at once, one dialled by each side: each is a [`connection::Connection`], and the collision
+//! between them (§6.8) is resolved in `collision`.
+//!
+//! # The events of RFC 4271 §8.1
+//!
+//! | event | here |
+//! |---|---|
+//! | 1, 3-5 Manual/AutomaticStart | [`Input::Start`]; [`Mode::Passive`] is PassiveTcpEstablishment |
+//! | 2, 8 Manual/AutomaticStop | [`Input::Stop`] |
+//! | 6, 7 AutomaticStart with DampPeerOscillations | IdleHoldTime grows, see `Backoff` |
+//! | 9 ConnectRetryTimer, 13 IdleHoldTimer | [`Input::Timeout`], timers of the peer |
+//! | 10 HoldTimer, 11 KeepaliveTimer, 12 DelayOpenTimer, 29 SendHoldTimer (RFC 9687) | [`Input::Timeout`], timers of the connection |
+//! | 14, 15 TcpConnection_Valid, Tcp_CR_Invalid | the listener: it knows the peers by address |
+//! | 16 Tcp_CR_Acked | [`Input::Connected`] with [`Direction::Outgoing`] |
+//! | 17 TcpConnectionConfirmed | [`Input::Connected`] with [`Direction::Incoming`] |
+//! | 18 TcpConnectionFails | [`Input::ConnectFailed`], [`Input::Closed`] |
+//! | 19-28 messages and their errors | [`Input::Bytes`] |
+//! | 23 OpenCollisionDump | decided in `collision`, from both connections at once |
+//!
+//! One arrow differs: a dial that fails leads to Active, not to Idle (§8.2.2, Connect, event 18), since an Idle peer refuses
+//! connections, and the other side may well succeed where we did not.
+
+mod backoff;
+mod collision;
+mod connection;
+mod inbound;
+mod negotiate;
+mod outbound;
+
+pub use negotiate::{Negotiated, negotiate};
+pub use outbound::Encodings;
+
+use crate::{Mode, PeerConfig};
+use backoff::Backoff;
+use bytes::{Bytes, BytesMut};
+use connection::{Connection, Ending};
+use quadzero_codec::{Fault, Message, MessageType, Notification};
+use quadzero_rib::{AdjRibIn, RouteSet};
+use std::{
+    collections::VecDeque,
+    fmt,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+/// Who opened a TCP connection. There is at most one of each with a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// We dialled.
+    Outgoing,
+    /// The peer dialled.
+    Incoming,
+}
+
+impl Direction {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Outgoing, Self::Incoming];
+
+    /// The other one.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Outgoing => Self::Incoming,
+            Self::Incoming => Self::Outgoing,
+        }
+    }
+}
+
+/// The addresses of a TCP connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Ours: what "next hop self" means unless [`PeerConfig::own_address`] says otherwise.
+    pub local: IpAddr,
+    /// The peer's.
+    pub remote: IpAddr,
+}
+
+/// Everything that can happen to a peer.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Begin (ManualStart).
+    Start,
+    /// Withdraw everything, say why, and stay Idle until the next `Start` (ManualStop).
+    Stop(Notification),
+    /// A TCP connection is there. Of one that came in, ask [`Session::accepts`] first.
+    Connected(Direction, Addresses),
+    /// The dial asked for by [`Output::Connect`] failed.
+    ConnectFailed,
+    /// Octets have arrived, cut anywhere.
+    Bytes(Direction, &'a [u8]),
+    /// The connection has ended, by the peer or by an error.
+    Closed(Direction),
+    /// [`Session::deadline`] has come. Too early does no harm.
+    Timeout,
+    /// The whole set of routes that the peer should have from now on.
+    Routes(Arc<RouteSet>),
+}
+
+/// What the session asks of its driver.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Dial the peer, giving up an attempt that is still under way.
+    Connect,
+    /// Close the connection (or give up the dial), after the octets that it still holds and these last words.
+    /// Nothing of it is wanted any more.
+    Disconnect(Direction, Bytes),
+    /// Something worth telling.
+    Event(Event),
+}
+
+/// What happened, for people, tables and logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Established. `Up` and `Down` alternate.
+    Up(Arc<Negotiated>),
+    /// No longer Established.
+    Down(Down),
+    /// An attempt ended before it was Established.
+    Failed(Down),
+    /// The table of [`Session::learned`] has changed.
+    Learned {
+        /// Prefixes announced or replaced.
+        announced: usize,
+        /// Prefixes withdrawn.
+        withdrawn: usize,
+    },
+    /// A malformed attribute, and what RFC 7606 made of it.
+    Malformed(Fault),
+    /// Routes of ours that cannot be said to this peer, and why.
+    Unsendable(String),
+    /// What was wanted has been handed to the connection: this many prefixes stand announced.
+    Sent {
+        /// Prefixes newly announced or replaced.
+        announced: usize,
+        /// Prefixes withdrawn.
+        withdrawn: usize,
+    },
+    /// A message came in.
+    Received(MessageType),
+    /// A message other than UPDATE went out.
+    Said(MessageType),
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Down {
+    /// The TCP connection failed or was closed by the peer without a word.
+    Closed,
+    /// The dial failed.
+    ConnectFailed,
+    /// The peer sent a NOTIFICATION.
+    Received(Notification),
+    /// We sent one.
+    Sent(Notification),
+}
+
+impl fmt::Display for Down {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("TCP connection closed by the peer"),
+            Self::ConnectFailed => f.write_str("TCP connection could not be opened"),
+            Self::Received(n) => write!(f, "NOTIFICATION received: {n}"),
+            Self::Sent(n) => write!(f, "NOTIFICATION sent: {n}"),
+        }
+    }
+}
+
+/// The six states of RFC 4271 §8.2.2, in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Refuses connections.
+    #[default]
+    Idle,
+    /// Dials.
+    Connect,
+    /// Waits for the peer, or to dial again.
+    Active,
+    /// Waits for an OPEN.
+    OpenSent,
+    /// Waits for a KEEPALIVE.
+    OpenConfirm,
+    /// Exchanges routes.
+    Established,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Idle => "Idle",
+            Self::Connect => "Connect",
+            Self::Active => "Active",
+            Self::OpenSent => "OpenSent",
+            Self::OpenConfirm => "OpenConfirm",
+            Self::Established => "Established",
+        })
+    }
+}
+
+/// What has been counted since the peer was configured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages received.
+    pub messages_received: u64,
+    /// UPDATEs among them.
+    pub updates_received: u64,
+    /// Messages sent.
+    pub messages_sent: u64,
+    /// UPDATEs among them.
+    pub updates_sent: u64,
+    /// How often the session became Established.
+    pub established: u64,
+    /// How often it ceased to be.
+    pub dropped: u64,
+}
+
+/// What one peer announced and was accepted; shared with whoever wants to read it.
+pub type Learned = Arc<Mutex<AdjRibIn>>;
+
+/// The peer's state while no connection says more.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Idle; without a time, only [`Input::Start`] leaves it.
+    Idle { until: Option<Instant> },
+    /// A dial is under way; it is given up for another at that time (ConnectRetryTimer).
+    Connect { retry: Instant },
+    /// Waiting; without a time there is nothing to dial for.
+    Active { retry: Option<Instant> },
+}
+
+/// The state machine of one peer. See the [module](self).
+#[derive(Debug)]
+pub struct Session {
+    config: Arc<PeerConfig>,
+    encodings: Arc<Encodings>,
+    learned: Learned,
+    wanted: Arc<RouteSet>,
+    phase: Phase,
+    connections: [Option<Box<Connection>>; 2],
+    backoff: Backoff,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+}
+
+impl Session {
+    /// A session in Idle that has nothing to say. `seed` feeds the jitter of its timers (RFC 4271 §10);
+    /// peers that share `encodings` share the work of encoding.
+    pub fn new(config: Arc<PeerConfig>, encodings: Arc<Encodings>, seed: u64) -> Self {
+        Self {
+            backoff: Backoff::new(seed),
+            wanted: encodings.empty(),
+            config,
+            encodings,
+            learned: Learned::default(),
+            phase: Phase::Idle { until: None },
+            connections: [None, None],
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::Start => self.start(now),
+            Input::Stop(notification) => self.stop(now, notification),
+            Input::Connected(Direction::Outgoing, addresses) => self.dialled(now, addresses),
+            Input::Connected(Direction::Incoming, addresses) => self.accepted(now, addresses),
+            Input::ConnectFailed => self.connect_failed(now),
+            Input::Bytes(direction, octets) => self.bytes(now, direction, octets),
+            Input::Closed(direction) => self.end(now, direction, Ending::Closed),
+            Input::Timeout => self.timeout(now),
+            Input::Routes(routes) => self.wanted = routes,
+        }
+        self.watch_sending(now);
+    }
+
+    /// What is to be done next; `None` when all has been asked for.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Appends octets for the connection: whole messages, none that would make `out` longer than `room`, but at least
+    /// one if `out` is empty. Call it when the last ones have been written; after it, ask [`Self::poll`] again.
+    pub fn transmit(&mut self, now: Instant, direction: Direction, out: &mut BytesMut, room: usize) {
+        let Some(connection) = &mut self.connections[direction as usize] else { return };
+        let before = out.len();
+        let wanted = if connection.is_leaving() { self.encodings.empty() } else { self.wanted.clone() };
+        let mut desk = connection::Desk {
+            encodings: &self.encodings,
+            counters: &mut self.counters,
+            outputs: &mut self.outputs,
+        };
+        connection.transmit(&wanted, &mut desk, out, room);
+        if out.len() > before {
+            connection.sent_some(now, &mut self.backoff);
+        }
+        connection.watch_sending(now, &self.config, &wanted);
+        if let Some(notification) = connection.may_leave(&self.encodings) {
+            self.end(now, direction, Ending::Stopped(notification));
+        }
+    }
+
+    /// Whether a connection that the peer opens would be taken. Idle refuses (RFC 4271 §8.2.2), and so does a session that is
+    /// Established (§6.8). An earlier one on which nothing was heard gives way: its other end may be long gone.
+    pub fn accepts(&self) -> bool {
+        let idle = matches!(self.phase, Phase::Idle { .. });
+        let earlier = self.connections[Direction::Incoming as usize].as_ref().is_some_and(|c| c.has_heard());
+        !idle && !earlier && self.config.mode != Mode::Active && self.negotiated().is_none()
+    }
+
+    /// When to call [`Self::handle`] with [`Input::Timeout`].
+    pub fn deadline(&self) -> Option<Instant> {
+        let phase = match self.phase {
+            Phase::Idle { until } => until,
+            Phase::Connect { retry } => Some(retry),
+            Phase::Active { retry } => retry,
+        };
+        self.connections.iter().flatten().filter_map(|c| c.deadline()).chain(phase).min()
+    }
+
+    /// The state, as `show` says it: of two connections, the one that is further.
+    pub fn state(&self) -> State {
+        let phase = match self.phase {
+            Phase::Idle { .. } => State::Idle,
+            Phase::Connect { .. } => State::Connect,
+            Phase::Active { .. } => State::Active,
+        };
+        self.connections.iter().flatten().filter_map(|c| c.state()).max().unwrap_or(phase)
+    }
+
+    /// What was agreed on, while Established.
+    pub fn negotiated(&self) -> Option<&Arc<Negotiated>> {
+        self.connections.iter().flatten().find_map(|c| c.established())
+    }
+
+    /// The addresses of the connection that is furthest.
+    pub fn addresses(&self) -> Option<Addresses> {
+        self.connections.iter().flatten().max_by_key(|c| c.state()).map(|c| c.addresses())
+    }
+
+    /// What the peer announced and was accepted.
+    pub fn learned(&self) -> &Learned {
+        &self.learned
+    }
+
+    /// What has been counted.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Prefixes that the peer holds from us.
+    pub fn prefixes_sent(&self) -> usize {
+        self.connections.iter().flatten().map(|c| c.prefixes_sent()).max().unwrap_or(0)
+    }
+
+    /// Whether there is nothing left to say on the connection.
+    pub fn is_drained(&self, direction: Direction) -> bool {
+        self.connections[direction as usize].as_ref().is_none_or(|c| !c.has_to_send(&self.wanted))
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Arc<PeerConfig> {
+        &self.config
+    }
+}
+
+/// The states of the peer: Idle, Connect, Active.
+impl Session {
+    fn start(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Idle { .. }) {
+            self.backoff.forget();
+            self.leave_idle(now);
+        }
+    }
+
+    fn leave_idle(&mut self, now: Instant) {
+        if self.config.mode == Mode::Passive {
+            self.phase = Phase::Active { retry: None };
+        } else {
+            self.dial(now);
+        }
+    }
+
+    fn dial(&mut self, now: Instant) {
+        self.phase = Phase::Connect { retry: now + self.backoff.jitter(self.config.timers.connect_retry) };
+        self.outputs.push_back(Output::Connect);
+    }
+
+    /// Waits before it dials again; a passive peer just waits.
+    fn wait_in_active(&mut self, now: Instant) {
+        let retry = (self.config.mode != Mode::Passive)
+            .then(|| now + self.backoff.failed(&self.config, self.config.timers.connect_retry));
+        self.phase = Phase::Active { retry };
+    }
+
+    fn stop(&mut self, now: Instant, notification: Notification) {
+        self.give_up_dial();
+        self.phase = Phase::Idle { until: None };
+        for direction in Direction::ALL {
+            let Some(connection) = &mut self.connections[direction as usize] else { continue };
+            if connection.established().is_some() {
+                connection.leave(now, notification.clone());
+            } else {
+                self.end(now, direction, Ending::Stopped(notification.clone()));
+            }
+        }
+    }
+
+    fn give_up_dial(&mut self) {
+        if matches!(self.phase, Phase::Connect { .. }) {
+            self.outputs.push_back(Output::Disconnect(Direction::Outgoing, Bytes::new()));
+        }
+    }
+
+    fn dialled(&mut self, now: Instant, addresses: Addresses) {
+        if matches!(self.phase, Phase::Connect { .. }) {
+            self.phase = Phase::Active { retry: None };
+            self.connect(now, Direction::Outgoing, addresses);
+        } else {
+            self.outputs.push_back(Output::Disconnect(Direction::Outgoing, Bytes::new()));
+        }
+    }
+
+    fn connect_failed(&mut self, now: Instant) {
+        if !matches!(self.phase, Phase::Connect { .. }) {
+            return;
+        }
+        if self.connections.iter().flatten().next().is_some() {
+            self.phase = Phase::Active { retry: None };
+        } else {
+            self.outputs.push_back(Output::Event(Event::Failed(Down::ConnectFailed)));
+            self.wait_in_active(now);
+        }
+    }
+
+    fn accepted(&mut self, now: Instant, addresses: Addresses) {
+        if !self.accepts() {
+            return;
+        }
+        if let Phase::Active { retry } = &mut self.phase {
+            *retry = None;
+        }
+        self.connect(now, Direction::Incoming, addresses);
+    }
+
+    fn connect(&mut self, now: Instant, direction: Direction, addresses: Addresses) {
+        let connection = Connection::new(now, &self.config, addresses);
+        self.connections[direction as usize] = Some(Box::new(connection));
+    }
+
+    /// A connection is over. Where nothing else is under way, the peer goes to the state that follows.
+    fn end(&mut self, now: Instant, direction: Direction, ending: Ending) {
+        let Some(connection) = self.connections[direction as usize].take() else { return };
+        let was_established = connection.established().is_some();
+        let (down, last_words) = ending.parts(&connection);
+        self.counters.messages_sent += u64::from(!last_words.is_empty());
+        self.outputs.push_back(Output::Disconnect(direction, last_words));
+        if was_established {
+            self.counters.dropped += 1;
+            self.lock_learned().clear();
+            self.backoff.was_up_for(connection.up_for(now), &self.config);
+            self.outputs.push_back(Output::Event(Event::Down(down)));
+        } else {
+            self.outputs.push_back(Output::Event(Event::Failed(down)));
+        }
+        let under_way = self.connections[direction.other() as usize].is_some();
+        if under_way || !matches!(self.phase, Phase::Active { .. }) {
+            return;
+        }
+        match ending {
+            Ending::Closed if connection.state() <= Some(State::OpenSent) => self.wait_in_active(now),
+            Ending::Collision(_) => self.phase = Phase::Active { retry: self.retry_soon(now) },
+            _ => {
+                let hold = self.backoff.failed(&self.config, self.config.timers.idle_hold_max);
+                self.phase = Phase::Idle { until: Some(now + hold) };
+            }
+        }
+    }
+
+    fn retry_soon(&mut self, now: Instant) -> Option<Instant> {
+        (self.config.mode != Mode::Passive).then(|| now + self.backoff.jitter(self.config.timers.idle_hold))
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        for direction in Direction::ALL {
+            self.connection_timeout(now, direction);
+        }
+        match self.phase {
+            Phase::Idle { until: Some(t) } if t <= now => self.leave_idle(now),
+            Phase::Connect { retry: t } | Phase::Active { retry: Some(t) } if t <= now => self.dial(now),
+            _ => {}
+        }
+    }
+
+    fn connection_timeout(&mut self, now: Instant, direction: Direction) {
+        let Some(connection) = &mut self.connections[direction as usize] else { return };
+        if let Err(ending) = connection.timeout(now, &mut self.backoff) {
+            self.end(now, direction, ending);
+        }
+    }
+
+    fn watch_sending(&mut self, now: Instant) {
+        let (config, wanted) = (&self.config, &self.wanted);
+        self.connections.iter_mut().flatten().for_each(|c| c.watch_sending(now, config, wanted));
+    }
+
+    fn lock_learned(&self) -> MutexGuard<'_, AdjRibIn> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The states of a connection: OpenSent, OpenConfirm, Established.
+impl Session {
+    fn bytes(&mut self, now: Instant, direction: Direction, octets: &[u8]) {
+        if let Some(connection) = &mut self.connections[direction as usize] {
+            connection.decoder.push(octets);
+        }
+        while let Some(connection) = &mut self.connections[direction as usize] {
+            let happened = match connection.decoder.next(&connection.dialect) {
+                Ok(None) => return,
+                Ok(Some(message)) => self.received(now, direction, message),
+                Err(error) => Err(Ending::Sent(Notification::from(&error))),
+            };
+            if let Err(ending) = happened {
+                self.end(now, direction, ending);
+            }
+        }
+    }
+
+    fn received(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
+        self.counters.messages_received += 1;
+        self.outputs.push_back(Output::Event(Event::Received(message.kind())));
+        let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
+        match connection.state() {
+            None => self.delayed(now, direction, message),
+            Some(State::OpenSent) => self.open_sent(now, direction, message),
+            Some(State::OpenConfirm) => self.open_confirm(now, direction, message),
+            _ => self.established(now, direction, message),
+        }
+    }
+
+    /// Connected, but the OPEN is held back (DelayOpen): an OPEN of the peer's ends the delay.
+    fn delayed(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
+        if let (Message::Open(_), Some(connection)) = (&message, &mut self.connections[direction as usize]) {
+            connection.send_open(now);
+            return self.open_sent(now, direction, message);
+        }
+        Err(Ending::unexpected(&message, State::Active))
+    }
+
+    fn open_sent(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
+        let Message::Open(open) = message else { return Err(Ending::unexpected(&message, State::OpenSent)) };
+        let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
+        let negotiated = negotiate(&self.config, connection.addresses(), open).map_err(Ending::Sent)?;
+        connection.confirm(now, Arc::new(negotiated), &mut self.backoff);
+        self.resolve_collision(now, direction)
+    }
+
+    fn open_confirm(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
+        let Message::Keepalive = message else {
+            return Err(Ending::unexpected(&message, State::OpenConfirm));
+        };
+        let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
+        let Some(negotiated) = connection.establish(now, &self.encodings) else { return Ok(()) };
+        self.counters.established += 1;
+        self.outputs.push_back(Output::Event(Event::Up(negotiated)));
+        self.drop_rival(now, direction);
+        Ok(())
+    }
+
+    fn established(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
+        let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
+        match message {
+            Message::Keepalive => connection.heard(now),
+            Message::Update(update) => {
+                connection.heard(now);
+                let internal = connection.dialect.internal;
+                self.counters.updates_received += 1;
+                self.learn(update, internal)?;
+            }
+            Message::RouteRefresh(refresh) => connection.refresh_asked(refresh),
+            other => return Err(Ending::unexpected(&other, State::Established)),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// The OPEN and the KEEPALIVE of a peer that says nothing else, for tests of the driver.
+#[cfg(test)]
+pub(crate) fn greeting(config: &PeerConfig) -> Bytes {
+    let mut out = BytesMut::new();
+    Message::Open(negotiate::our_open(config)).encode(&Default::default(), &mut out);
+    Message::Keepalive.encode(&Default::default(), &mut out);
+    out.freeze()
+}

@@ -1,0 +1,270 @@
+//! What the peer holds, what it should hold, and the octets in between.
+//!
+//! ```text
+//! wanted ──┐
+//!          ├─ difference ─► UPDATEs, encoded once for all peers of a dialect ─► whole messages, as there is room
+//! announced┘                                                                    announced = wanted
+//! ```
+//!
+//! Level, not edge: a peer that is slow holds one difference, and a place in it; what happened meanwhile is in the next one.
+
+use bytes::{Bytes, BytesMut};
+use quadzero_codec::{
+    Announced, Dialect, Family, RouteRefresh, encode_announced, encode_end_of_rib, encode_withdrawn,
+};
+use quadzero_rib::{Change, RouteSet};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+/// The UPDATEs that turn one set of routes into another, in one dialect.
+#[derive(Debug, Default)]
+pub(super) struct Encoded {
+    octets: Bytes,
+    /// Prefixes that the octets announce and withdraw.
+    pub(super) announced: usize,
+    pub(super) withdrawn: usize,
+    /// Prefixes that the peer holds afterwards.
+    standing: usize,
+    /// What could not be said.
+    pub(super) problems: Vec<String>,
+}
+
+/// How many differences are remembered. Peers of a router differ in few ways: its policies times its dialects.
+const REMEMBERED: usize = 16;
+
+struct Entry {
+    from: Weak<RouteSet>,
+    to: Weak<RouteSet>,
+    dialect: Dialect,
+    encoded: Arc<Encoded>,
+}
+
+impl Entry {
+    fn is(&self, from: &Arc<RouteSet>, to: &Arc<RouteSet>, dialect: &Dialect) -> bool {
+        let same = |weak: &Weak<RouteSet>, arc: &Arc<RouteSet>| std::ptr::eq(weak.as_ptr(), Arc::as_ptr(arc));
+        same(&self.from, from) && same(&self.to, to) && self.dialect == *dialect
+    }
+
+    fn is_alive(&self) -> bool {
+        self.from.strong_count() > 0 && self.to.strong_count() > 0
+    }
+}
+
+/// Encodings shared by the peers of one router: said to many, encoded once.
+#[derive(Default)]
+pub struct Encodings {
+    empty: Arc<RouteSet>,
+    recent: Mutex<VecDeque<Entry>>,
+}
+
+impl std::fmt::Debug for Encodings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encodings").finish_non_exhaustive()
+    }
+}
+
+impl Encodings {
+    /// The set without routes, from which every connection starts.
+    pub fn empty(&self) -> Arc<RouteSet> {
+        self.empty.clone()
+    }
+
+    fn between(&self, from: &Arc<RouteSet>, to: &Arc<RouteSet>, dialect: &Dialect) -> Arc<Encoded> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = recent.iter().find(|e| e.is(from, to, dialect)) {
+            return entry.encoded.clone();
+        }
+        let encoded = Arc::new(Encoded::new(from, to, dialect));
+        recent.retain(Entry::is_alive);
+        recent.truncate(REMEMBERED - 1);
+        recent.push_front(Entry {
+            from: Arc::downgrade(from),
+            to: Arc::downgrade(to),
+            dialect: dialect.clone(),
+            encoded: encoded.clone(),
+        });
+        encoded
+    }
+}
+
+impl Encoded {
+    fn new(from: &RouteSet, to: &RouteSet, dialect: &Dialect) -> Self {
+        let change = from.change_to(to);
+        let mut encoded = Self {
+            standing: to.iter().filter(|r| dialect.speaks(Family::of(&r.prefix))).count(),
+            ..Self::default()
+        };
+        let mut out = BytesMut::new();
+        encoded.withdraw(&change, dialect, &mut out);
+        for group in change.announced {
+            encoded.announce(&group, dialect, &mut out);
+        }
+        encoded.octets = out.freeze();
+        encoded
+    }
+
+    fn withdraw(&mut self, change: &Change, dialect: &Dialect, out: &mut BytesMut) {
+        for group in change.withdrawn.chunk_by(|a, b| Family::of(a) == Family::of(b)) {
+            if group.first().is_some_and(|p| dialect.speaks(Family::of(p))) {
+                encode_withdrawn(group, dialect, out);
+                self.withdrawn += group.len();
+            }
+        }
+    }
+
+    fn announce(&mut self, group: &Announced, dialect: &Dialect, out: &mut BytesMut) {
+        let Some(first) = group.prefixes.first().filter(|p| dialect.speaks(Family::of(p))) else { return };
+        match encode_announced(&group.attributes, &group.prefixes, dialect, out) {
+            Ok(_) => self.announced += group.prefixes.len(),
+            Err(error) => {
+                self.standing -= group.prefixes.len();
+                let more = group.prefixes.len() - 1;
+                self.problems.push(format!("{first} (and {more} more) cannot be announced: {error}"));
+            }
+        }
+    }
+}
+
+/// A difference on its way: what is said, how far it has been said, and what it leads to.
+#[derive(Debug)]
+struct InFlight {
+    encoded: Arc<Encoded>,
+    position: usize,
+    /// What the peer holds at the end; `None` for a refresh, which changes nothing.
+    leads_to: Option<Arc<RouteSet>>,
+    /// Said behind it: End-of-RIB of the first difference, the end of an enhanced refresh.
+    trailer: Bytes,
+}
+
+/// What one peer has been told.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    dialect: Dialect,
+    announced: Arc<RouteSet>,
+    standing: usize,
+    in_flight: Option<InFlight>,
+    end_of_rib_due: bool,
+    refresh_due: [Option<Family>; 2],
+}
+
+impl Outbound {
+    pub(super) fn new(dialect: Dialect, encodings: &Encodings) -> Self {
+        Self {
+            dialect,
+            announced: encodings.empty(),
+            standing: 0,
+            in_flight: None,
+            end_of_rib_due: true,
+            refresh_due: [None, None],
+        }
+    }
+
+    pub(super) fn has_to_send(&self, wanted: &Arc<RouteSet>) -> bool {
+        self.in_flight.is_some()
+            || self.end_of_rib_due
+            || self.refresh_due.iter().any(Option::is_some)
+            || !Arc::ptr_eq(&self.announced, wanted)
+    }
+
+    pub(super) fn standing(&self) -> usize {
+        self.standing
+    }
+
+    /// The peer asks for a family again (RFC 2918 §4).
+    pub(super) fn refresh(&mut self, family: Family) {
+        if self.dialect.speaks(family) {
+            self.refresh_due[usize::from(family == Family::IPV6_UNICAST)] = Some(family);
+        }
+    }
+
+    /// Appends whole messages while they fit. Returns how many, and the difference that has been said to its end.
+    pub(super) fn transmit(
+        &mut self,
+        wanted: &Arc<RouteSet>,
+        encodings: &Encodings,
+        out: &mut BytesMut,
+        room: usize,
+    ) -> (u64, Option<Arc<Encoded>>) {
+        if self.in_flight.is_none() {
+            self.in_flight = self.next(wanted, encodings, out);
+        }
+        let Some(flight) = &mut self.in_flight else { return (0, None) };
+        let messages = copy_messages(&flight.encoded.octets, &mut flight.position, out, room);
+        if flight.position < flight.encoded.octets.len() {
+            return (messages, None);
+        }
+        let Some(done) = self.in_flight.take() else { return (messages, None) };
+        out.extend_from_slice(&done.trailer);
+        if let Some(set) = done.leads_to {
+            self.announced = set;
+            self.standing = done.encoded.standing;
+        }
+        (messages, Some(done.encoded))
+    }
+
+    /// The next thing to say: first what has changed, then what was asked for again.
+    fn next(
+        &mut self,
+        wanted: &Arc<RouteSet>,
+        encodings: &Encodings,
+        out: &mut BytesMut,
+    ) -> Option<InFlight> {
+        if self.end_of_rib_due || !Arc::ptr_eq(&self.announced, wanted) {
+            let encoded = encodings.between(&self.announced, wanted, &self.dialect);
+            let trailer =
+                if std::mem::take(&mut self.end_of_rib_due) { self.end_of_rib() } else { Bytes::new() };
+            return Some(InFlight { encoded, position: 0, leads_to: Some(wanted.clone()), trailer });
+        }
+        let family = self.refresh_due.iter_mut().find_map(Option::take)?;
+        let dialect = Dialect {
+            ipv4: family == Family::IPV4_UNICAST,
+            ipv6: family == Family::IPV6_UNICAST,
+            ..self.dialect.clone()
+        };
+        let encoded = encodings.between(&encodings.empty(), &self.announced, &dialect);
+        let trailer = self.demarcate(family, out);
+        Some(InFlight { encoded, position: 0, leads_to: None, trailer })
+    }
+
+    fn end_of_rib(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
+            if self.dialect.speaks(family) {
+                encode_end_of_rib(family, &mut out);
+            }
+        }
+        out.freeze()
+    }
+
+    /// BoRR before an enhanced refresh; what is returned, EoRR, belongs behind it (RFC 7313 §4).
+    fn demarcate(&self, family: Family, out: &mut BytesMut) -> Bytes {
+        let mut trailer = BytesMut::new();
+        if self.dialect.enhanced_refresh {
+            let say = |subtype, out: &mut BytesMut| {
+                quadzero_codec::Message::RouteRefresh(RouteRefresh { family, subtype })
+                    .encode(&self.dialect, out);
+            };
+            say(1, out);
+            say(2, &mut trailer);
+        }
+        trailer.freeze()
+    }
+}
+
+/// Copies whole messages from `position` on while `out` stays within `room`; at least one if `out` is empty.
+fn copy_messages(octets: &[u8], position: &mut usize, out: &mut BytesMut, room: usize) -> u64 {
+    let (start, mut end, mut messages) = (*position, *position, 0);
+    while let Some([high, low]) = octets.get(end + 16..end + 18) {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        if out.len() + (end - start) + length > room && out.len() + (end - start) > 0 {
+            break;
+        }
+        end += length;
+        messages += 1;
+    }
+    out.extend_from_slice(&octets[start..end]);
+    *position = end;
+    messages
+}
