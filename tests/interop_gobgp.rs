@@ -1,0 +1,270 @@
+//! quadzero and GoBGP: what gobgpd holds is what the configuration says, and a session that breaks comes back.
+//!
+//! Everything on the wire is read by tshark as well, which must not complain of a single message.
+
+use quadzero_tests::{Capture, Gobgpd, LEFT, Neighbor, PATIENCE, Path, Quadzero, RIGHT, Wire, wait_until};
+
+/// gobgpd on the right, quadzero on the left.
+const GOBGPD: Neighbor =
+    Neighbor { local_as: 65020, local_address: RIGHT, remote_as: 65010, address: LEFT, passive: true };
+
+/// The edge on the left, but for what it announces.
+const EDGE: &str = r#"
+[bgp]
+asn = 65010
+router-id = "192.0.2.1"
+listen = ["192.0.2.1:179"]
+
+[[neighbor]]
+name = "gobgp"
+address = "192.0.2.2"
+remote-as = 65020
+local-address = "192.0.2.1"
+mode = "both"
+import = "all"
+hold-time = 9
+connect-retry = "2s"
+idle-hold = "1s"
+"#;
+
+const DEFAULT: &str = r#"
+[[originate]]
+prefix = "0.0.0.0/0"
+"#;
+
+fn edge(announced: &str) -> String {
+    [EDGE, announced].concat()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+#[test]
+fn gobgpd_holds_the_default_route_and_the_exceptions_exactly_as_configured() {
+    let announced = r#"
+        [[originate]]
+        prefix = "0.0.0.0/0"
+        origin = "incomplete"
+        prepend = 2
+        med = 50
+        communities = ["65010:100", "no-export"]
+        extended-communities = ["rt:65010:1"]
+        large-communities = ["65010:1:2", "65010:3:4"]
+
+        [[exception]]
+        name = "activation"
+        kms = "global"
+        mode = "announce"
+        next-hop = "192.0.2.99"
+        prepend = 1
+        med = 7
+        communities = ["65010:200"]
+
+        [[exception]]
+        name = "updates"
+        prefixes = ["203.0.113.7/32"]
+        mode = "announce"
+    "#;
+    let wire = Wire::new();
+    let capture = Capture::start(&wire.right);
+    let gobgpd = Gobgpd::start(&wire.right, GOBGPD);
+    let _quadzero = Quadzero::run(&wire.left, &edge(announced));
+
+    let default = Path {
+        origin: 2,
+        as_path: vec![65010, 65010, 65010],
+        next_hop: LEFT.into(),
+        med: Some(50),
+        communities: words(&["65010:100", "65535:65281"]),
+        extended_communities: words(&["rt:65010:1"]),
+        large_communities: words(&["65010:1:2", "65010:3:4"]),
+        others: vec![],
+    };
+    let activation = Path {
+        as_path: vec![65010, 65010],
+        next_hop: "192.0.2.99".into(),
+        med: Some(7),
+        communities: words(&["65010:200"]),
+        ..Path::default()
+    };
+    let updates = Path { as_path: vec![65010], next_hop: LEFT.into(), ..Path::default() };
+    let expected = [
+        ("0.0.0.0/0", &default),
+        ("20.118.99.224/32", &activation),
+        ("203.0.113.7/32", &updates),
+        ("23.102.135.246/32", &activation),
+        ("40.83.235.53/32", &activation),
+    ];
+    let held = gobgpd.wait_for_prefixes(expected.len());
+    assert_eq!(held.iter().map(|(prefix, path)| (prefix.as_str(), path)).collect::<Vec<_>>(), expected);
+    assert_eq!(capture.finish().complaints(), "");
+}
+
+#[test]
+fn a_carve_out_is_84_prefixes_and_no_default_route() {
+    let announced = r#"
+        [[originate]]
+        prefix = "0.0.0.0/0"
+
+        [[exception]]
+        name = "activation"
+        kms = "global"
+        mode = "carve-out"
+    "#;
+    let wire = Wire::new();
+    let capture = Capture::start(&wire.right);
+    let gobgpd = Gobgpd::start(&wire.right, GOBGPD);
+    let _quadzero = Quadzero::run(&wire.left, &edge(announced));
+
+    let held = gobgpd.wait_for_prefixes(84);
+    for absent in ["0.0.0.0/0", "20.118.99.224/32", "23.102.135.246/32", "40.83.235.53/32"] {
+        assert!(!held.contains_key(absent), "{absent}");
+    }
+    // The /32 beside each hole is the smallest of the prefixes.
+    for beside in ["20.118.99.225/32", "23.102.135.247/32", "40.83.235.52/32"] {
+        assert!(held.contains_key(beside), "{beside}");
+    }
+    assert_eq!(capture.finish().complaints(), "");
+}
+
+#[test]
+fn a_route_of_gobgpd_is_learned_and_forgotten_with_its_withdrawal() {
+    let wire = Wire::new();
+    let capture = Capture::start(&wire.right);
+    let gobgpd = Gobgpd::start(&wire.right, GOBGPD);
+    gobgpd.announce("198.51.100.0/24", &["origin", "egp", "med", "10", "community", "65020:1"]);
+    let quadzero = Quadzero::run(&wire.left, &edge(DEFAULT));
+
+    wait_until("the route is learned", PATIENCE, || quadzero.learned() == ["198.51.100.0/24"]);
+    gobgpd.announce("203.0.113.0/24", &["large-community", "65020:1:2"]);
+    wait_until("another is", PATIENCE, || quadzero.learned() == ["198.51.100.0/24", "203.0.113.0/24"]);
+    gobgpd.withdraw("198.51.100.0/24");
+    wait_until("only that is left", PATIENCE, || quadzero.learned() == ["203.0.113.0/24"]);
+    assert_eq!(capture.finish().complaints(), "");
+}
+
+#[test]
+fn the_session_comes_back_after_gobgpd_was_killed() {
+    let wire = Wire::new();
+    let capture = Capture::start(&wire.right);
+    let mut gobgpd = Gobgpd::start(&wire.right, GOBGPD);
+    gobgpd.announce("198.51.100.0/24", &[]);
+    let quadzero = Quadzero::run(&wire.left, &edge(DEFAULT));
+    wait_until("the route is learned", PATIENCE, || quadzero.learned() == ["198.51.100.0/24"]);
+
+    gobgpd.kill_and_restart();
+    gobgpd.wait_until_established();
+    wait_until("what the dead one said is forgotten", PATIENCE, || quadzero.learned().is_empty());
+    assert!(gobgpd.wait_for_prefixes(2).contains_key("0.0.0.0/0"), "and what the new one must know is told");
+    assert_eq!(capture.finish().complaints(), "");
+}
+
+#[test]
+fn the_session_comes_back_after_quadzero_was_killed() {
+    let wire = Wire::new();
+    let capture = Capture::start(&wire.right);
+    let gobgpd = Gobgpd::start(&wire.right, GOBGPD);
+    let mut quadzero = Quadzero::run(&wire.left, &edge(DEFAULT));
+    gobgpd.wait_for_prefixes(1);
+
+    quadzero.kill();
+    gobgpd.wait_for_prefixes(0);
+    let _quadzero = Quadzero::run(&wire.left, &edge(DEFAULT));
+    assert!(gobgpd.wait_for_prefixes(1).contains_key("0.0.0.0/0"));
+    assert_eq!(capture.finish().complaints(), "");
+}
+
+#[test]
+fn on_sigterm_gobgpd_sees_a_withdrawal_and_then_a_cease_with_its_text() {
+    let wire = Wire::new();
+    let capture = Capture::start(&wire.right);
+    let gobgpd = Gobgpd::start(&wire.right, GOBGPD);
+    let mut quadzero = Quadzero::run(&wire.left, &edge(DEFAULT));
+    gobgpd.wait_for_prefixes(1);
+
+    assert_eq!(quadzero.terminate().code(), Some(0));
+    wait_until("gobgpd has the Cease", PATIENCE, || gobgpd.count("received notification") > 0);
+    let events = gobgpd.events();
+    let withdrawal = events.iter().position(|event| event["withdrawals"][0]["prefix"] == "0.0.0.0/0");
+    let cease = events.iter().position(|event| event["Code"] == 6 && event["Subcode"] == 2);
+    assert!(withdrawal.is_some() && withdrawal < cease, "withdrawal {withdrawal:?}, Cease {cease:?}");
+
+    let filter = "bgp.notify.major_error == 6";
+    capture.wait_for(filter);
+    let recording = capture.finish();
+    let text =
+        recording.fields(filter, &["ip.src", "bgp.notify.minor_error_cease", "bgp.notify.communication"]);
+    assert_eq!(text.len(), 1, "one NOTIFICATION: {text:?}");
+    assert_eq!(text[0][..2], [LEFT, "2"]);
+    assert!(!text[0][2].is_empty(), "the Cease has no text");
+    assert_eq!(recording.complaints(), "");
+}
+
+/// Both connections stand, with quadzero's OPEN sent on both, before gobgpd can read a byte of either: it is
+/// stopped once its SYN is on the way, which is lost until quadzero listens.
+#[test]
+fn of_two_connections_dialed_at_once_one_session_remains() {
+    let wire = Wire::new();
+    let capture = Capture::start(&wire.right);
+    wire.left.ip(&["route", "add", "blackhole", "192.0.2.2/32"]);
+    let gobgpd = Gobgpd::start(&wire.right, Neighbor { passive: false, ..GOBGPD });
+    wait_until("gobgpd dials", PATIENCE, || wire.right.connections("syn-sent") == 1);
+    gobgpd.signal("STOP");
+    let _quadzero = Quadzero::run(&wire.left, &edge(DEFAULT));
+    wire.left.ip(&["route", "del", "blackhole", "192.0.2.2/32"]);
+    wait_until("both have dialed", PATIENCE, || wire.left.connections("established") == 2);
+    gobgpd.signal("CONT");
+
+    gobgpd.wait_until_established();
+    wait_until("one connection is left", PATIENCE, || wire.left.connections("established") == 1);
+    let (up, down) = (gobgpd.count("Peer Up"), gobgpd.count("Peer Down"));
+    wait_until("keepalives pass", PATIENCE, || gobgpd.keepalives_received() >= 4);
+    assert_eq!((gobgpd.count("Peer Up"), gobgpd.count("Peer Down")), (up, down), "it stays up");
+    assert!(gobgpd.wait_for_prefixes(1).contains_key("0.0.0.0/0"));
+    assert_eq!(capture.finish().complaints(), "");
+}
+
+#[test]
+fn the_mock_gateway_serves_gobgpd_as_the_on_premises_edge() {
+    let gateway = r#"
+        [gateway]
+        kind = "vpn-gateway"
+        asn = 65515
+        mode = "active-standby"
+
+        [[gateway.instance]]
+        address = "192.0.2.1"
+
+        [[gateway.connection]]
+        name = "onprem"
+        asn = 65010
+        address = "192.0.2.2"
+
+        [[vnet]]
+        name = "hub"
+        address-space = ["10.1.0.0/16"]
+
+        [[vnet.subnet]]
+        name = "workload"
+        prefix = "10.1.1.0/24"
+    "#;
+    let edge = Neighbor { local_as: 65010, remote_as: 65515, passive: false, ..GOBGPD };
+    let wire = Wire::new();
+    let capture = Capture::start(&wire.right);
+    let gobgpd = Gobgpd::start(&wire.right, edge);
+    gobgpd.announce("0.0.0.0/0", &["med", "10", "community", "65010:100"]);
+    // What lies inside the VNet is refused.
+    gobgpd.announce("10.1.1.0/24", &[]);
+    let mut mock = Quadzero::azure(&wire.left, gateway);
+
+    wait_until("Azure learns the default route", PATIENCE, || mock.learned() == ["0.0.0.0/0"]);
+    let held = gobgpd.wait_for_prefixes(3);
+    let vnet = Path { as_path: vec![65515], next_hop: LEFT.into(), ..Path::default() };
+    assert_eq!(held["10.1.0.0/16"], vnet);
+
+    gobgpd.withdraw("0.0.0.0/0");
+    wait_until("Azure forgets it", PATIENCE, || mock.learned().is_empty());
+    assert_eq!(mock.terminate().code(), Some(0));
+    assert_eq!(capture.finish().complaints(), "");
+}

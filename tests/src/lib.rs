@@ -1,0 +1,58 @@
+//! The harness: real daemons in network namespaces of the test's own.
+//!
+//! ```text
+//!        left 192.0.2.1                          right 192.0.2.2
+//!   +---------------------+     veth pair     +---------------------+
+//!   |  quadzero           | wire --------wire |  gobgpd, ...        |
+//!   |                     |         |         |                     |
+//!   +---------------------+         |         +---------------------+
+//!                                dumpcap -> tshark reads every message
+//! ```
+//!
+//! Nothing leads out of the two namespaces, and their names hold the test's process id and a counter, so
+//! that tests run beside each other. Whatever a test starts is a value: dropping it, by a panic as well,
+//! kills the process by its id and removes the namespace. A test that fails prints the logs of all its
+//! daemons. A daemon that is missing is a failure that names its Debian package, never a test skipped.
+//!
+//! Nobody sleeps and hopes here: [`wait_until`] polls for what is expected, and says what it waited for.
+
+mod capture;
+mod gobgp;
+mod net;
+mod process;
+mod quadzero;
+
+pub use capture::{Capture, Recording};
+pub use gobgp::{Gobgpd, Neighbor, Path};
+pub use net::{LEFT, Namespace, RIGHT, Wire};
+pub use process::{Process, installed};
+pub use quadzero::{Quadzero, root};
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Long enough for every back-off of two speakers to pass; no wait that succeeds takes as long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Polls until `condition` holds.
+///
+/// # Panics
+/// When it does not within `limit`.
+pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+    wait_for(what, limit, || condition().then_some(()));
+}
+
+/// Polls until `look` finds something.
+///
+/// # Panics
+/// When it does not within `limit`.
+pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited {limit:?} in vain: {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}

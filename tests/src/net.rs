@@ -1,0 +1,182 @@
+//! Network namespaces, and the wire between two of them.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, id};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::process::{installed, say};
+
+/// The address of the left end of a [`Wire`].
+pub const LEFT: &str = "192.0.2.1";
+/// The address of the right end of a [`Wire`].
+pub const RIGHT: &str = "192.0.2.2";
+
+/// Two namespaces joined by a veth pair; the interface is called `wire` in both.
+#[derive(Debug)]
+pub struct Wire {
+    /// Has [`LEFT`].
+    pub left: Namespace,
+    /// Has [`RIGHT`].
+    pub right: Namespace,
+}
+
+impl Wire {
+    /// Makes both ends and brings them up.
+    ///
+    /// # Panics
+    /// Without root, or iproute2.
+    #[expect(clippy::new_without_default, reason = "it makes namespaces, which no default should")]
+    pub fn new() -> Self {
+        let (left, right) = (Namespace::new(), Namespace::new());
+        say(
+            "ip",
+            &[
+                "link",
+                "add",
+                "wire",
+                "netns",
+                &left.name,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                "wire",
+                "netns",
+                &right.name,
+            ],
+        );
+        left.up(LEFT);
+        right.up(RIGHT);
+        Self { left, right }
+    }
+}
+
+/// A network namespace and a folder for the files of what runs in it. Both go with the value; the folder
+/// stays when the test fails.
+#[derive(Debug)]
+pub struct Namespace {
+    name: String,
+    folder: PathBuf,
+}
+
+impl Namespace {
+    fn new() -> Self {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        static FIRST: Once = Once::new();
+        FIRST.call_once(|| {
+            must_be_root();
+            remove_abandoned();
+        });
+        let name = format!("qz{}-{}", id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(&name);
+        fs::create_dir_all(&folder).expect("the temporary folder can be written");
+        say("ip", &["netns", "add", &name]);
+        Self { name, folder }
+    }
+
+    fn up(&self, address: &str) {
+        self.ip(&["addr", "add", &format!("{address}/24"), "dev", "wire"]);
+        self.ip(&["link", "set", "wire", "up"]);
+        self.ip(&["link", "set", "lo", "up"]);
+    }
+
+    /// Runs `ip` in here.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn ip(&self, arguments: &[&str]) {
+        say("ip", &[&["-n", &self.name], arguments].concat());
+    }
+
+    /// A command that will run in here; its process id is the program's own.
+    ///
+    /// # Panics
+    /// When the program is missing: `package` is the Debian package that has it.
+    pub fn command(&self, package: &str, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.name)).arg(installed(package, program.as_ref()));
+        command
+    }
+
+    /// Writes a file into the folder and says where it is.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).expect("the test's own folder can be written");
+        path
+    }
+
+    /// The path of a file in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// How many TCP connections on the BGP port are in this `state` of ss(8), seen from in here.
+    ///
+    /// # Panics
+    /// When ss cannot be run.
+    pub fn connections(&self, state: &str) -> usize {
+        let mut ss = self.command("iproute2", "ss");
+        ss.args(["-Htn", "state", state, "( sport = :179 or dport = :179 )"]);
+        let out = ss.output().expect("ss runs");
+        assert!(out.status.success(), "ss: {}", String::from_utf8_lossy(&out.stderr));
+        out.stdout.iter().filter(|&&c| c == b'\n').count()
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        remove(&self.name);
+        if std::thread::panicking() {
+            eprintln!("the files are kept in {}", self.folder.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+fn remove(name: &str) {
+    let _ = Command::new("ip").args(["netns", "del", name]).status();
+}
+
+fn must_be_root() {
+    let user = fs::metadata("/proc/self").map_or(u32::MAX, |me| me.uid());
+    assert!(user == 0, "this test makes network namespaces and needs root: run ./tests/run, which uses sudo");
+}
+
+/// Removes what a test process left behind that was killed before it could.
+fn remove_abandoned() {
+    for entry in fs::read_dir("/run/netns").into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let owner = name.strip_prefix("qz").and_then(|rest| rest.split_once('-')).map(|(pid, _)| pid);
+        if owner.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists()) {
+            remove(&name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_goes_even_when_the_test_panics() {
+        let thread = std::thread::spawn(|| {
+            let wire = Wire::new();
+            let paths = [&wire.left, &wire.right]
+                .map(|end| (Path::new("/run/netns").join(&end.name), end.folder.clone()));
+            assert!(paths.iter().all(|(netns, folder)| netns.exists() && folder.exists()));
+            std::panic::panic_any(paths);
+        });
+        let paths = *thread.join().unwrap_err().downcast::<[(PathBuf, PathBuf); 2]>().unwrap();
+        for (netns, folder) in paths {
+            assert!(!netns.exists());
+            fs::remove_dir_all(folder).expect("a failing test keeps its files");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The program under test, as users run it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{Namespace, Process};
+
+/// A quadzero in the foreground.
+#[derive(Debug)]
+pub struct Quadzero {
+    process: Process,
+}
+
+impl Quadzero {
+    /// The edge: `quadzero run`.
+    pub fn run(namespace: &Namespace, config: &str) -> Self {
+        Self::start(namespace, "run", config)
+    }
+
+    /// The mock gateway: `quadzero azure`.
+    pub fn azure(namespace: &Namespace, config: &str) -> Self {
+        Self::start(namespace, "azure", config)
+    }
+
+    fn start(namespace: &Namespace, verb: &str, config: &str) -> Self {
+        let file = namespace.write(&format!("{verb}.toml"), config);
+        let mut command = namespace.command("quadzero", binary());
+        command.arg(verb).arg("-c").arg(file).args(["--log-format", "json"]);
+        Self { process: Process::start(namespace, "quadzero", command) }
+    }
+
+    /// Kills it, with no chance to say goodbye.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Asks it to stop, and waits until it has.
+    ///
+    /// # Panics
+    /// When it does not within ten seconds.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.process.signal("TERM");
+        self.process.exit(Duration::from_secs(10))
+    }
+
+    /// The prefixes of the learned table, as the log said it last: of all events "learned" the last one's
+    /// `prefixes`, which is text with the prefixes separated by spaces.
+    ///
+    /// # Panics
+    /// When the event does not look like that.
+    pub fn learned(&self) -> Vec<String> {
+        let events = self.process.events();
+        let fields = |event: &Value| event.get("fields").unwrap_or(event).clone();
+        let last = events.iter().map(fields).rfind(|fields| fields["message"] == "learned");
+        let Some(last) = last else { return Vec::new() };
+        let prefixes = last["prefixes"].as_str().unwrap_or_else(|| panic!("no text in `prefixes`: {last}"));
+        let words = prefixes.split(|c: char| c.is_whitespace() || "[],\"".contains(c));
+        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+/// The root of the work tree.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate lies in the work tree")
+}
+
+/// The binary: the one that `QUADZERO_BIN` names, or else the work tree's, built now. Cargo builds the
+/// binaries of a package for the tests of that package only, and these are another's.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| std::env::var_os("QUADZERO_BIN").map_or_else(build, PathBuf::from))
+}
+
+fn build() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root()).args([
+        "build",
+        "-p",
+        "quadzero",
+        "--bin",
+        "quadzero",
+        "--message-format",
+        "json",
+    ]);
+    let out = command.output().expect("cargo runs");
+    assert!(out.status.success(), "quadzero does not build:\n{}", String::from_utf8_lossy(&out.stderr));
+    let text = String::from_utf8_lossy(&out.stdout);
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    executables.next_back().expect("cargo names the binary that it has built")
+}
