@@ -1,0 +1,159 @@
+//! The gateway's tables in the shape of Azure's list commands (azure.md §1.7).
+
+use super::{Path, Table, host_route, static_prefixes};
+use crate::effective::Listing;
+use ipnet::{IpNet, Ipv4Net};
+use quadzero_codec::AsPath;
+use quadzero_rib::Route;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// The weight of every route that a VPN gateway has learned (LAB-RS F).
+const WEIGHT: u32 = 32768;
+
+/// How a route got into the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum LearnedOrigin {
+    /// The gateway's own: its network, its static prefixes, host routes of its peers.
+    Network,
+    /// From a peer on-premises.
+    EBgp,
+    /// From the twin instance.
+    IBgp,
+}
+
+/// A row of `az network vnet-gateway list-learned-routes`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LearnedRoute {
+    /// AS numbers joined by `-`.
+    pub as_path: String,
+    /// The instance that shows the row, by the address of the session.
+    pub local_address: Ipv4Addr,
+    /// The prefix.
+    pub network: Ipv4Net,
+    /// None for the gateway's own.
+    pub next_hop: Option<IpAddr>,
+    /// How it got here.
+    pub origin: LearnedOrigin,
+    /// Who said so; the instance itself for the gateway's own.
+    pub source_peer: IpAddr,
+    /// 32768.
+    pub weight: u32,
+}
+
+/// A row of `az network vnet-gateway list-advertised-routes --peer`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdvertisedRoute {
+    /// AS numbers joined by `-`, as sent.
+    pub as_path: String,
+    /// The address of the session.
+    pub local_address: Ipv4Addr,
+    /// The prefix.
+    pub network: Ipv4Net,
+    /// The instance itself.
+    pub next_hop: Ipv4Addr,
+    /// `Igp`.
+    pub origin: &'static str,
+    /// Always null.
+    pub source_peer: Option<IpAddr>,
+    /// Always 0.
+    pub weight: u32,
+}
+
+impl Table {
+    /// What `list-learned-routes` prints: for each instance its own, what its peers said, and what its twin said.
+    pub fn learned_routes(&self) -> Listing<LearnedRoute> {
+        let instances = 0..self.azure.gateway.instances.len();
+        let rows = |i| self.network_rows(i).into_iter().chain(self.ebgp_rows(i)).chain(self.ibgp_rows(i));
+        Listing { value: instances.flat_map(rows).collect() }
+    }
+
+    /// What `list-advertised-routes --peer` prints: what each instance tells the peer. Empty for an unknown peer.
+    pub fn advertised_routes(&self, peer: IpAddr) -> Listing<AdvertisedRoute> {
+        let gateway = &self.azure.gateway;
+        let Some(connection) = gateway.connections.iter().position(|c| c.peer == peer) else {
+            return Listing { value: Vec::new() };
+        };
+        let rows = |i| {
+            let local = gateway.local_address(i, connection);
+            let routes = self.announced(i, connection);
+            routes.iter().filter_map(|route| advertised_row(local, route)).collect::<Vec<_>>()
+        };
+        Listing { value: (0..gateway.instances.len()).flat_map(rows).collect() }
+    }
+
+    fn network_rows(&self, instance: usize) -> Vec<LearnedRoute> {
+        let address = self.azure.gateway.instances[instance].address;
+        let connections = &self.azure.gateway.connections;
+        let statics = connections.iter().flat_map(static_prefixes);
+        let own =
+            self.azure.served_prefixes().chain(statics).chain(connections.iter().filter_map(host_route));
+        let row = |network| LearnedRoute {
+            as_path: String::new(),
+            local_address: address,
+            network,
+            next_hop: None,
+            origin: LearnedOrigin::Network,
+            source_peer: address.into(),
+            weight: WEIGHT,
+        };
+        own.collect::<BTreeSet<_>>().into_iter().map(row).collect()
+    }
+
+    fn ebgp_rows(&self, instance: usize) -> impl Iterator<Item = LearnedRoute> + '_ {
+        let gateway = &self.azure.gateway;
+        let paths =
+            self.paths.iter().flat_map(|(prefix, paths)| paths.iter().map(move |path| (*prefix, path)));
+        paths.filter(move |(_, path)| path.instance == instance).map(move |(network, path)| LearnedRoute {
+            as_path: joined(&path.attributes.as_path),
+            local_address: gateway.local_address(instance, path.connection),
+            network,
+            next_hop: self.hop(path).bgp_next_hop,
+            origin: LearnedOrigin::EBgp,
+            source_peer: gateway.connections[path.connection].peer,
+            weight: WEIGHT,
+        })
+    }
+
+    /// Each instance tells its twin the best of what its own peers said, with itself as next hop (LAB-BGP F).
+    fn ibgp_rows(&self, instance: usize) -> impl Iterator<Item = LearnedRoute> + '_ {
+        let address = self.azure.gateway.instances[instance].address;
+        let twins = (0..self.azure.gateway.instances.len()).filter(move |twin| *twin != instance);
+        let best = |paths: &'_ [Path], twin| paths.iter().position(|path: &Path| path.instance == twin);
+        twins.flat_map(move |twin| {
+            let twin_address = self.azure.gateway.instances[twin].address;
+            self.paths.iter().filter_map(move |(network, paths)| {
+                let path = &paths[best(paths, twin)?];
+                Some(LearnedRoute {
+                    as_path: joined(&path.attributes.as_path),
+                    local_address: address,
+                    network: *network,
+                    next_hop: Some(twin_address.into()),
+                    origin: LearnedOrigin::IBgp,
+                    source_peer: twin_address.into(),
+                    weight: WEIGHT,
+                })
+            })
+        })
+    }
+}
+
+fn advertised_row(local: Ipv4Addr, route: &Route) -> Option<AdvertisedRoute> {
+    let IpNet::V4(network) = route.prefix else { return None };
+    Some(AdvertisedRoute {
+        as_path: joined(&route.attributes.as_path),
+        local_address: local,
+        network,
+        next_hop: local,
+        origin: "Igp",
+        source_peer: None,
+        weight: 0,
+    })
+}
+
+fn joined(path: &AsPath) -> String {
+    path.asns().map(|asn| asn.to_string()).collect::<Vec<_>>().join("-")
+}

@@ -1,0 +1,401 @@
+//! What Azure accepts: its rules about ASNs, addresses, timers and route tables, as functions.
+//!
+//! Each function looks at one thing and is usable from either side: the mock checks its own configuration by [`check`], the edge
+//! asks about what it is told of Azure. A [`Breach`] says in words what is wrong, what Azure's rule is, and what to do.
+
+use crate::config::{Azure, Connection, GATEWAY_SUBNET, Gateway, Instance, NextHopType, Subnet, UserRoute};
+use crate::effective::{DEFAULT, PLATFORM_ADDRESSES};
+use ipnet::Ipv4Net;
+use quadzero_codec::{Asn, HoldTime};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// The Hold Time of a VPN gateway (VPN-FAQ D).
+pub const HOLD_TIME_SECONDS: u16 = 180;
+/// The time between its KEEPALIVEs (VPN-FAQ D).
+pub const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// Whether Azure refuses something, or takes it and does not do what one hopes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It works, but read this.
+    Warning,
+    /// Azure refuses it, or it cannot work.
+    Error,
+}
+
+/// A rule of Azure's that is broken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Breach {
+    /// azure.md §1.1.
+    #[error(
+        "AS {0} is reserved by Azure, which refuses it: take a free private one, 64512-65514 or 65521-65534"
+    )]
+    AsnReservedByAzure(Asn),
+    /// azure.md §1.1.
+    #[error(
+        "AS {0} is reserved by IANA, and Azure refuses it: take a free private one, 64512-65514 or 65521-65534"
+    )]
+    AsnReservedByIana(Asn),
+    /// azure.md §1.1.
+    #[error("both sides are AS {0}: Azure peers by eBGP only, so give one of them another number")]
+    SameAsn(Asn),
+    /// azure.md §1.3.
+    #[error(
+        "{0} cannot be the gateway's APIPA address: Azure takes 169.254.21.0-169.254.22.255, so choose one of those"
+    )]
+    ApipaOutsideRange(Ipv4Addr),
+    /// azure.md §1.3.
+    #[error(
+        "instance {instance} has no APIPA address for peer {peer}: with an APIPA peer the gateway peers from one of its own, \
+         so give each instance one out of 169.254.21.0-169.254.22.255"
+    )]
+    ApipaMissing {
+        /// The instance.
+        instance: String,
+        /// The peer.
+        peer: IpAddr,
+    },
+    /// azure.md §1.3.
+    #[error("{0} is used twice: every BGP peer address must be unique, so change one of them")]
+    AddressTwice(IpAddr),
+    /// azure.md §1.3.
+    #[error(
+        "nobody dials: with an APIPA peer {0} the gateway only listens, so the edge must open the connection"
+    )]
+    NobodyDials(IpAddr),
+    /// azure.md §1.3.
+    #[error(
+        "BGP peer {peer} is inside the virtual network ({prefix}), which Azure refuses: use an address from outside"
+    )]
+    PeerInsideVnet {
+        /// The peer.
+        peer: IpAddr,
+        /// The prefix of the network.
+        prefix: Ipv4Net,
+    },
+    /// azure.md §1.4.
+    #[error("BGP peer {0} is an IPv6 address: VPN gateways peer over IPv4 only, so use an IPv4 address")]
+    PeerOverIpv6(IpAddr),
+    /// azure.md §1.4.
+    #[error(
+        "hold time {0} s: Azure's VPN gateway is documented to stay at 60/180 whatever it is offered, and its KEEPALIVEs come every 45 \
+         to 60 s, so a shorter hold time than 180 s is answered by resets that look random; use hold 180 and keepalive 60"
+    )]
+    HoldTime(u16),
+    /// azure.md §1.4.
+    #[error("keepalive {0} s: Azure's VPN gateway is fixed at keepalive 60 s and hold 180 s; use 60 s")]
+    Keepalive(u64),
+    /// azure.md §1.5.
+    #[error(
+        "{prefix} lies in {inside}, which belongs to the virtual network: Azure drops such a route without a word; announce a \
+         prefix that holds it, or leave it out"
+    )]
+    AnnouncedInsideVnet {
+        /// What would be announced.
+        prefix: Ipv4Net,
+        /// The prefix of the network.
+        inside: Ipv4Net,
+    },
+    /// azure.md §1.5.
+    #[error(
+        "{count} prefixes: Azure drops the session at more than {limit} from all peers together; announce fewer"
+    )]
+    TooManyPrefixes {
+        /// What would be announced.
+        count: usize,
+        /// What is taken.
+        limit: usize,
+    },
+    /// azure.md §5.4.
+    #[error("{0} holds an address of Azure's platform, which no route moves: leave it out")]
+    AnnouncedPlatform(Ipv4Net),
+    /// azure.md §1.2.
+    #[error("{0} instances: a gateway has one (active-standby) or two (active-active)")]
+    Instances(usize),
+    /// azure.md §1.2.
+    #[error(
+        "instance address {0} is in no virtual network: it comes out of GatewaySubnet, in the gateway's own network"
+    )]
+    InstanceOutsideVnet(Ipv4Addr),
+    /// A gateway stands in a virtual network.
+    #[error("there is no virtual network: a gateway needs one with an address space, so add it")]
+    NoVnet,
+    /// A subnet is a part of its network.
+    #[error(
+        "subnet prefix {0} is not inside the address space of its virtual network: Azure refuses it, so change one of them"
+    )]
+    SubnetOutsideVnet(Ipv4Net),
+    /// azure.md §4, caveats.
+    #[error(
+        "GatewaySubnet has a user route to 0.0.0.0/0: Azure does not support that and blocks it, so remove the route"
+    )]
+    GatewaySubnetDefault,
+    /// azure.md §4, caveats.
+    #[error(
+        "GatewaySubnet does not propagate gateway routes: without them the gateway stops, so switch propagation on"
+    )]
+    GatewaySubnetPropagation,
+    /// azure.md §5.3.
+    #[error(
+        "a user route cannot have the next hop type {0}: Azure takes VirtualNetworkGateway, VnetLocal, Internet, VirtualAppliance \
+         and None"
+    )]
+    NextHopType(NextHopType),
+    /// azure.md §5.3.
+    #[error("next hop type VirtualAppliance without an address: name the appliance's address")]
+    ApplianceWithoutAddress,
+    /// azure.md §5.3.
+    #[error(
+        "next hop type {0} with an address: only VirtualAppliance has one, so remove it or change the type"
+    )]
+    AddressWithoutAppliance(NextHopType),
+    /// Route tables hold one route a prefix.
+    #[error("two user routes to {0} in one table: Azure takes one a prefix, so remove one")]
+    UserRouteTwice(Ipv4Net),
+}
+
+impl Breach {
+    /// How bad it is.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::HoldTime(_)
+            | Self::Keepalive(_)
+            | Self::AnnouncedInsideVnet { .. }
+            | Self::AnnouncedPlatform(_) => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
+}
+
+/// A breach, and where in the configuration it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{at}: {breach}")]
+pub struct Finding {
+    /// Which gateway, instance, connection or subnet.
+    pub at: String,
+    /// What is wrong there.
+    pub breach: Breach,
+}
+
+/// An AS on-premises, towards a gateway in AS `gateway`.
+///
+/// # Errors
+/// Azure and IANA reserve some numbers, and both sides must differ.
+pub fn peer_asn(asn: Asn, gateway: Asn) -> Result<(), Breach> {
+    if asn == gateway {
+        return Err(Breach::SameAsn(asn));
+    }
+    match asn.0 {
+        8074 | 8075 | 12076 | 65515 | 65517..=65520 => Err(Breach::AsnReservedByAzure(asn)),
+        _ => not_reserved_by_iana(asn),
+    }
+}
+
+/// The gateway's own AS: 65515, or another that is not reserved.
+///
+/// # Errors
+/// Azure and IANA reserve some numbers.
+pub fn gateway_asn(asn: Asn) -> Result<(), Breach> {
+    match asn.0 {
+        8074 | 8075 | 12076 | 65517..=65520 => Err(Breach::AsnReservedByAzure(asn)),
+        _ => not_reserved_by_iana(asn),
+    }
+}
+
+fn not_reserved_by_iana(asn: Asn) -> Result<(), Breach> {
+    match asn.0 {
+        0 | 23456 | 64496..=64511 | 65535..=65551 | u32::MAX => Err(Breach::AsnReservedByIana(asn)),
+        _ => Ok(()),
+    }
+}
+
+/// An address of 169.254.0.0/16 on Azure's side. Others are no APIPA addresses, and no matter of this rule.
+///
+/// # Errors
+/// Azure takes 169.254.21.0-169.254.22.255 alone. (On-premises may have any 169.254.x.x.)
+pub fn azure_apipa(address: Ipv4Addr) -> Result<(), Breach> {
+    match address.octets() {
+        [169, 254, 21 | 22, _] => Ok(()),
+        [169, 254, ..] => Err(Breach::ApipaOutsideRange(address)),
+        _ => Ok(()),
+    }
+}
+
+/// Who opens the connection, where the edge's own address towards the gateway is `edge`.
+///
+/// # Errors
+/// With an APIPA peer the gateway only listens, so that an edge must not be passive.
+pub fn somebody_dials(edge: IpAddr, edge_is_passive: bool) -> Result<(), Breach> {
+    if edge_is_passive && is_apipa(edge) { Err(Breach::NobodyDials(edge)) } else { Ok(()) }
+}
+
+/// The BGP peer address on-premises.
+///
+/// # Errors
+/// Azure refuses one inside the virtual network, and IPv6.
+pub fn peer_address(peer: IpAddr, address_space: &[Ipv4Net]) -> Result<(), Breach> {
+    let IpAddr::V4(v4) = peer else { return Err(Breach::PeerOverIpv6(peer)) };
+    match address_space.iter().find(|prefix| prefix.contains(&v4)) {
+        Some(&prefix) => Err(Breach::PeerInsideVnet { peer, prefix }),
+        None => Ok(()),
+    }
+}
+
+/// The timers of an edge towards a VPN gateway.
+///
+/// # Errors
+/// The gateway is documented to stay at 60/180.
+pub fn timers(hold: HoldTime, keepalive: Option<Duration>) -> Result<(), Breach> {
+    if hold.seconds() != HOLD_TIME_SECONDS {
+        return Err(Breach::HoldTime(hold.seconds()));
+    }
+    match keepalive {
+        Some(keepalive) if keepalive != KEEPALIVE => Err(Breach::Keepalive(keepalive.as_secs())),
+        _ => Ok(()),
+    }
+}
+
+/// A prefix that an edge would announce to a gateway of this address space.
+///
+/// # Errors
+/// Azure drops what lies in the virtual network, and platform addresses do not move.
+pub fn announced(prefix: Ipv4Net, address_space: &[Ipv4Net]) -> Result<(), Breach> {
+    if let Some(&inside) = address_space.iter().find(|own| own.contains(&prefix)) {
+        return Err(Breach::AnnouncedInsideVnet { prefix, inside });
+    }
+    let platform =
+        prefix.addr().is_link_local() || PLATFORM_ADDRESSES.iter().any(|a| prefix == Ipv4Net::from(*a));
+    if platform { Err(Breach::AnnouncedPlatform(prefix)) } else { Ok(()) }
+}
+
+/// How many prefixes a gateway is sent.
+///
+/// # Errors
+/// Above its limit, Azure drops the session.
+pub fn prefix_count(count: usize, limit: usize) -> Result<(), Breach> {
+    if count > limit { Err(Breach::TooManyPrefixes { count, limit }) } else { Ok(()) }
+}
+
+/// A user route.
+///
+/// # Errors
+/// Five next hop types may be named; an address belongs to `VirtualAppliance` alone.
+pub fn user_route(route: &UserRoute) -> Result<(), Breach> {
+    match (route.next_hop_type, route.next_hop_ip) {
+        (other, _) if !NextHopType::SETTABLE.contains(&other) => Err(Breach::NextHopType(other)),
+        (NextHopType::VirtualAppliance, None) => Err(Breach::ApplianceWithoutAddress),
+        (NextHopType::VirtualAppliance, Some(_)) | (_, None) => Ok(()),
+        (other, Some(_)) => Err(Breach::AddressWithoutAppliance(other)),
+    }
+}
+
+/// A subnet of a network with this address space: every breach.
+pub fn subnet(subnet: &Subnet, address_space: &[Ipv4Net]) -> Vec<Breach> {
+    let mut breaches: Vec<Breach> =
+        subnet.routes.iter().filter_map(|route| user_route(route).err()).collect();
+    if !address_space.iter().any(|prefix| prefix.contains(&subnet.prefix)) {
+        breaches.push(Breach::SubnetOutsideVnet(subnet.prefix));
+    }
+    for (i, route) in subnet.routes.iter().enumerate() {
+        if subnet.routes[..i].iter().any(|earlier| earlier.prefix == route.prefix) {
+            breaches.push(Breach::UserRouteTwice(route.prefix));
+        }
+    }
+    if subnet.name == GATEWAY_SUBNET {
+        if subnet.routes.iter().any(|route| route.prefix == DEFAULT) {
+            breaches.push(Breach::GatewaySubnetDefault);
+        }
+        if !subnet.propagate_gateway_routes {
+            breaches.push(Breach::GatewaySubnetPropagation);
+        }
+    }
+    breaches
+}
+
+/// Every rule that a deployment breaks, in the order of its parts.
+pub fn check(azure: &Azure) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut found = |at: String, breach: Breach| findings.push(Finding { at, breach });
+    let gateway = &azure.gateway;
+    for breach in of_gateway(azure) {
+        found(format!("gateway {}", gateway.name), breach);
+    }
+    for instance in &gateway.instances {
+        for breach in of_instance(instance, azure) {
+            found(format!("instance {}", instance.name), breach);
+        }
+    }
+    for connection in &gateway.connections {
+        for breach in of_connection(connection, azure) {
+            found(format!("connection {}", connection.name), breach);
+        }
+    }
+    for vnet in &azure.vnets {
+        for s in &vnet.subnets {
+            for breach in subnet(s, &vnet.address_space) {
+                found(format!("subnet {}/{}", vnet.name, s.name), breach);
+            }
+        }
+    }
+    findings
+}
+
+fn of_gateway(azure: &Azure) -> Vec<Breach> {
+    let gateway = &azure.gateway;
+    let mut breaches: Vec<Breach> = gateway_asn(gateway.asn).err().into_iter().collect();
+    if !(1..=2).contains(&gateway.instances.len()) {
+        breaches.push(Breach::Instances(gateway.instances.len()));
+    }
+    if azure.vnets.first().is_none_or(|vnet| vnet.address_space.is_empty()) {
+        breaches.push(Breach::NoVnet);
+    }
+    breaches.extend(used_twice(gateway).map(Breach::AddressTwice));
+    breaches
+}
+
+fn used_twice(gateway: &Gateway) -> impl Iterator<Item = IpAddr> {
+    let instances = gateway.instances.iter();
+    let own = instances.flat_map(|i| i.apipa.iter().chain([&i.address])).map(|a| IpAddr::V4(*a));
+    let mut all: Vec<IpAddr> = own.chain(gateway.connections.iter().map(|c| c.peer)).collect();
+    all.sort_unstable();
+    let mut twice: Vec<IpAddr> =
+        all.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    twice.dedup();
+    twice.into_iter()
+}
+
+fn of_instance(instance: &Instance, azure: &Azure) -> Vec<Breach> {
+    let mut breaches: Vec<Breach> =
+        instance.apipa.iter().filter_map(|a| apipa_of_gateway(*a).err()).collect();
+    let own = azure.vnets.first().map_or(&[][..], |vnet| &vnet.address_space);
+    if instance.address.is_unspecified() || !own.iter().any(|prefix| prefix.contains(&instance.address)) {
+        breaches.push(Breach::InstanceOutsideVnet(instance.address));
+    }
+    breaches
+}
+
+/// Stricter than [`azure_apipa`]: a custom address of a gateway must be an APIPA one.
+fn apipa_of_gateway(address: Ipv4Addr) -> Result<(), Breach> {
+    if address.is_link_local() { azure_apipa(address) } else { Err(Breach::ApipaOutsideRange(address)) }
+}
+
+fn of_connection(connection: &Connection, azure: &Azure) -> Vec<Breach> {
+    let served: Vec<Ipv4Net> = azure.served_prefixes().collect();
+    let checks = [peer_asn(connection.asn, azure.gateway.asn), peer_address(connection.peer, &served)]
+        .map(Result::err);
+    let mut breaches: Vec<Breach> = checks.into_iter().flatten().collect();
+    breaches.extend(connection.static_prefixes.iter().filter_map(|prefix| announced(*prefix, &served).err()));
+    if is_apipa(connection.peer) {
+        let without = azure.gateway.instances.iter().filter(|instance| instance.apipa.is_empty());
+        breaches.extend(
+            without.map(|i| Breach::ApipaMissing { instance: i.name.clone(), peer: connection.peer }),
+        );
+    }
+    breaches
+}
+
+/// Whether an address is an APIPA one, 169.254.0.0/16: the gateway does not dial those (CFG-BGP D).
+pub fn is_apipa(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V4(v4) if v4.is_link_local())
+}
