@@ -72,9 +72,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        let ended = self.child.try_wait().ok().flatten();
         self.kill();
         if std::thread::panicking() {
-            eprintln!("---- {} printed ({}):\n{}", self.name, self.log.display(), self.log());
+            let ended = ended.map_or("still running".to_owned(), |status| status.to_string());
+            eprintln!("---- {} ({ended}) printed to {}:\n{}", self.name, self.log.display(), self.log());
         }
     }
 }

@@ -1,0 +1,22 @@
+# What CI runs
+check:
+    ./tests/run
+
+# All tests, or those that the arguments choose
+test *arguments:
+    cargo test --workspace {{arguments}}
+
+# The edge and a mock Azure gateway, peering on loopback
+lab *arguments:
+    cargo run --release -- lab {{arguments}}
+
+# The time that encoding, decoding and differences take
+bench *arguments:
+    cargo bench --workspace {{arguments}}
+
+# quadzero beside other speakers: `just race ../shared/bench`
+race folder *arguments:
+    BENCH={{folder}} ./tests/bench/run {{arguments}}
+
+fmt:
+    cargo fmt --all
