@@ -37,9 +37,10 @@ pub enum Outcome {
     Withhold,
 }
 
-impl From<Outcome> for Option<Route> {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
+impl Decision {
+    /// The route, if it is announced.
+    pub fn route(&self) -> Option<&Route> {
+        match &self.outcome {
             Outcome::Announce(route) => Some(route),
             Outcome::Withhold => None,
         }
@@ -62,6 +63,8 @@ pub enum Reason {
     },
     /// Withheld: pieces are announced instead.
     Carved {
+        /// The prefix itself.
+        of: IpNet,
         /// The exception sets that are carved out of it.
         sets: Vec<Arc<str>>,
         /// How many prefixes replace it.
@@ -92,6 +95,12 @@ pub enum Reason {
     },
     /// Withheld: not in the neighbor's announce list.
     NotListed {
+        /// The neighbor.
+        neighbor: Arc<str>,
+    },
+    /// Withheld: an exception in mode carve-out that is not in the neighbor's announce list, so that nothing
+    /// is carved.
+    NotCarved {
         /// The neighbor.
         neighbor: Arc<str>,
     },
@@ -137,11 +146,7 @@ impl fmt::Display for Reason {
             Self::Piece { of, sets } => {
                 write!(f, "it is a part of {of} that holds nothing of {}", Sets(sets))
             }
-            Self::Carved { sets, pieces, dropped } => {
-                let s = if *pieces == 1 { " replaces" } else { "es replace" };
-                write!(f, "{pieces} prefix{s} it, to cover all of it but {} (carve-out)", Sets(sets))?;
-                write_dropped(f, dropped)
-            }
+            Self::Carved { of, sets, pieces, dropped } => write_carved(f, of, sets, *pieces, dropped),
             Self::Swallowed { set, hole } => {
                 write!(f, "{} (carve-out) takes {hole} out, which leaves nothing of it", one(set))
             }
@@ -160,6 +165,11 @@ impl fmt::Display for Reason {
                 write!(f, "neighbor \"{neighbor}\" does not exchange {family}")
             }
             Self::NotListed { neighbor } => write!(f, "the announce list of neighbor \"{neighbor}\" lacks it"),
+            Self::NotCarved { neighbor } => write!(
+                f,
+                "the set is in mode carve-out, but the announce list of neighbor \"{neighbor}\" lacks it: what is \
+                 announced is not carved and may well cover it"
+            ),
             Self::Duplicate { by } => write!(f, "{by} comes first with the same prefix"),
             Self::Platform { range } => write!(f, "{range} belongs to Azure's platform"),
         }
@@ -175,7 +185,19 @@ fn one(set: &Arc<str>) -> Sets<'_> {
     Sets(std::slice::from_ref(set))
 }
 
-fn write_dropped(f: &mut fmt::Formatter<'_>, dropped: &[IpNet]) -> fmt::Result {
+fn write_carved(
+    f: &mut fmt::Formatter<'_>,
+    of: &IpNet,
+    sets: &[Arc<str>],
+    pieces: usize,
+    dropped: &[IpNet],
+) -> fmt::Result {
+    let (verb, noun) =
+        (if sets.len() == 1 { "replaces" } else { "replace" }, if pieces == 1 { "" } else { "es" });
+    write!(f, "{} (carve-out) {verb} it with {pieces} prefix{noun} that cover the rest of it", Sets(sets))?;
+    if of.prefix_len() == 0 {
+        f.write_str(PASSED_ON)?;
+    }
     let [first, rest @ ..] = dropped else { return Ok(()) };
     write!(f, ". Azure drops what goes to {first}")?;
     rest.iter().try_for_each(|range| write!(f, ", {range}"))?;
@@ -183,6 +205,10 @@ fn write_dropped(f: &mut fmt::Formatter<'_>, dropped: &[IpNet]) -> fmt::Result {
         " by routes of its own that win over these prefixes; announce these ranges as well if they are yours",
     )
 }
+
+/// Said of every default route that is carved.
+const PASSED_ON: &str = ". An Azure VPN gateway passes these on to its other BGP peers, as it never does with \
+    a default route";
 
 /// `exception set "a"`, or `exception sets "a", "b"`.
 struct Sets<'a>(&'a [Arc<str>]);

@@ -26,9 +26,9 @@ use std::sync::Arc;
 /// What Azure drops by routes of its own, next hop type None, unless it learns the same prefix or a longer one.
 const DROPPED_BY_AZURE: [IpNet; 4] = [
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8)),
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10)),
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12)),
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16)),
-    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10)),
 ];
 
 /// The decisions about one neighbor, in the making.
@@ -53,6 +53,7 @@ struct Claim {
 }
 
 /// A prefix that nothing told to this neighbor may cover.
+#[derive(Clone)]
 struct Hole {
     prefix: IpNet,
     set: Arc<str>,
@@ -99,6 +100,9 @@ impl<'a> Evaluation<'a> {
                 ExceptionMode::Announce(template) => self.claim(source.clone(), &set.name, prefix, template),
                 ExceptionMode::Udr => self.withhold(prefix, source.clone(), Reason::UserDefinedRoute),
                 ExceptionMode::CarveOut => match self.obstacle(&set.name, &prefix) {
+                    Some(Reason::NotListed { neighbor }) => {
+                        self.withhold(prefix, source.clone(), Reason::NotCarved { neighbor });
+                    }
                     Some(reason) => self.withhold(prefix, source.clone(), reason),
                     None => self.holes.push(Hole { prefix, set: name.clone() }),
                 },
@@ -133,11 +137,10 @@ impl<'a> Evaluation<'a> {
     }
 
     fn explain_holes(&mut self) {
-        for Hole { prefix, set } in std::mem::take(&mut self.holes) {
+        for Hole { prefix, set } in self.holes.clone() {
             let carved = self.claims.iter().any(|claim| overlap(&claim.prefix, &prefix));
             let reason = if carved { Reason::CarvedOut } else { Reason::NothingToCarve };
-            self.withhold(prefix, Source::Exception(set.clone()), reason);
-            self.holes.push(Hole { prefix, set });
+            self.withhold(prefix, Source::Exception(set), reason);
         }
     }
 
@@ -171,7 +174,7 @@ impl<'a> Evaluation<'a> {
         let meant = |range: &IpNet| holes.iter().any(|hole| hole.contains(range));
         let lost = |range: &IpNet| of.contains(range) && !self.taken.contains_key(range) && !meant(range);
         let dropped = DROPPED_BY_AZURE.into_iter().filter(lost).collect();
-        let reason = Reason::Carved { sets: sets.clone(), pieces: pieces.len(), dropped };
+        let reason = Reason::Carved { of, sets: sets.clone(), pieces: pieces.len(), dropped };
         self.withhold(of, source.clone(), reason);
         for piece in pieces {
             let platform = platform(&piece).map(|range| Reason::Platform { range });

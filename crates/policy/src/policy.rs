@@ -6,7 +6,7 @@ use crate::nearest::nearest;
 use crate::{Overrides, Template, UserDefinedRoute};
 use ipnet::{IpNet, Ipv4Net};
 use quadzero_codec::{Asn, Family, NextHop};
-use quadzero_rib::{Interner, Route, RouteSet};
+use quadzero_rib::{Interner, RouteSet};
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -169,7 +169,7 @@ impl Policy {
 
     /// What this neighbor is told: the routes of [`explain`](Self::explain).
     pub fn routes(&self, neighbor: &NeighborPolicy) -> RouteSet {
-        announced(self.explain(neighbor))
+        announced(&self.explain(neighbor))
     }
 
     /// [`routes`](Self::routes) of many neighbors, with as little memory as can be: equal sets are one `Arc`,
@@ -180,7 +180,7 @@ impl Policy {
         let mut by_terms = HashMap::new();
         let mut plan = |neighbor| {
             let set = by_terms.entry(Terms::of(neighbor)).or_insert_with(|| {
-                let set = announced(self.evaluate(neighbor, &mut interner));
+                let set = announced(&self.evaluate(neighbor, &mut interner));
                 shared(&mut sets, set)
             });
             set.clone()
@@ -199,8 +199,8 @@ impl Policy {
     }
 }
 
-fn announced(decisions: Vec<Decision>) -> RouteSet {
-    decisions.into_iter().filter_map(|decision| Option::<Route>::from(decision.outcome)).collect()
+fn announced(decisions: &[Decision]) -> RouteSet {
+    decisions.iter().filter_map(Decision::route).cloned().collect()
 }
 
 /// The equal set made before, or this one.
