@@ -29,7 +29,7 @@ impl Quadzero {
     fn start(namespace: &Namespace, verb: &str, config: &str) -> Self {
         let file = namespace.write(&format!("{verb}.toml"), config);
         let mut command = namespace.command("quadzero", binary());
-        command.arg(verb).arg("-c").arg(file).args(["--log-format", "json"]);
+        command.arg(verb).arg("-c").arg(file).args(["--log-format", "json"]).env_remove("RUST_LOG");
         Self { process: Process::start(namespace, "quadzero", command) }
     }
 
