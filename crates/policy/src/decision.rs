@@ -194,7 +194,7 @@ fn write_carved(
 ) -> fmt::Result {
     let (verb, noun) =
         (if sets.len() == 1 { "replaces" } else { "replace" }, if pieces == 1 { "" } else { "es" });
-    write!(f, "{} (carve-out) {verb} it with {pieces} prefix{noun} that cover the rest of it", Sets(sets))?;
+    write!(f, "{} (carve-out) {verb} it with {pieces} prefix{noun} to cover the rest of it", Sets(sets))?;
     if of.prefix_len() == 0 {
         f.write_str(PASSED_ON)?;
     }

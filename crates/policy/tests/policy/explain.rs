@@ -47,7 +47,7 @@ fn carving_out_replaces_the_default_and_tells_what_azure_then_drops() {
     let policy =
         policy(&[default(), origination("datacenter", "10.0.0.0/8")], &[kms(ExceptionMode::CarveOut)]);
     assert_snapshot!(explain(&policy, &gateway()), @r#"
-    0.0.0.0/0 (origination "default") is not announced as such: exception set "kms" (carve-out) replaces it with 84 prefixes that cover the rest of it. An Azure VPN gateway passes these on to its other BGP peers, as it never does with a default route. Azure drops what goes to 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16 by routes of its own that win over these prefixes; announce these ranges as well if they are yours.
+    0.0.0.0/0 (origination "default") is not announced as such: exception set "kms" (carve-out) replaces it with 84 prefixes to cover the rest of it. An Azure VPN gateway passes these on to its other BGP peers, as it never does with a default route. Azure drops what goes to 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16 by routes of its own that win over these prefixes; announce these ranges as well if they are yours.
     0.0.0.0/4 (origination "default") is announced: it is a part of 0.0.0.0/0 that holds nothing of exception set "kms".
     10.0.0.0/8 (origination "datacenter") is announced: no exception is carved out of it.
     20.118.99.224/32 (exception set "kms") is not announced: the set is in mode carve-out. Nothing announced to this neighbor covers it, so that Azure's own route to it stays in force.
@@ -111,7 +111,7 @@ fn a_hole_is_a_hole_in_announced_exceptions_too() {
     let pull = exceptions("pull", &["20.118.99.224/31"], announce());
     let policy = policy(&[], &[hole, pull]);
     assert_snapshot!(explain(&policy, &gateway()), @r#"
-    20.118.99.224/31 (exception set "pull") is not announced as such: exception set "hole" (carve-out) replaces it with 1 prefix that cover the rest of it.
+    20.118.99.224/31 (exception set "pull") is not announced as such: exception set "hole" (carve-out) replaces it with 1 prefix to cover the rest of it.
     20.118.99.224/32 (exception set "hole") is not announced: the set is in mode carve-out. Nothing announced to this neighbor covers it, so that Azure's own route to it stays in force.
     20.118.99.225/32 (exception set "pull") is announced: it is a part of 20.118.99.224/31 that holds nothing of exception set "hole".
     "#);
@@ -135,8 +135,8 @@ fn inside_a_longer_prefix_the_pieces_are_those_of_the_longer_prefix() {
     let policy = policy(&[origination("short", "10.0.0.0/29"), origination("long", "10.0.0.0/30")], &[hole]);
     let all: Vec<String> = policy.explain(&gateway()).iter().map(ToString::to_string).collect();
     assert_snapshot!(all.join("\n"), @r#"
-    10.0.0.0/29 (origination "short") is not announced as such: exception set "hole" (carve-out) replaces it with 3 prefixes that cover the rest of it.
-    10.0.0.0/30 (origination "long") is not announced as such: exception set "hole" (carve-out) replaces it with 2 prefixes that cover the rest of it.
+    10.0.0.0/29 (origination "short") is not announced as such: exception set "hole" (carve-out) replaces it with 3 prefixes to cover the rest of it.
+    10.0.0.0/30 (origination "long") is not announced as such: exception set "hole" (carve-out) replaces it with 2 prefixes to cover the rest of it.
     10.0.0.0/32 (exception set "hole") is not announced: the set is in mode carve-out. Nothing announced to this neighbor covers it, so that Azure's own route to it stays in force.
     10.0.0.1/32 (origination "long") is announced: it is a part of 10.0.0.0/30 that holds nothing of exception set "hole".
     10.0.0.1/32 (origination "short") is not announced: origination "long" comes first with the same prefix.
@@ -152,7 +152,7 @@ fn a_piece_of_the_platform_is_withheld() {
     let policy = policy(&[origination("around", "168.63.129.16/30")], &[hole]);
     let all: Vec<String> = policy.explain(&gateway()).iter().map(ToString::to_string).collect();
     assert_snapshot!(all.join("\n"), @r#"
-    168.63.129.16/30 (origination "around") is not announced as such: exception set "hole" (carve-out) replaces it with 2 prefixes that cover the rest of it.
+    168.63.129.16/30 (origination "around") is not announced as such: exception set "hole" (carve-out) replaces it with 2 prefixes to cover the rest of it.
     168.63.129.16/32 (origination "around") is not announced: 168.63.129.16/32 belongs to Azure's platform.
     168.63.129.17/32 (exception set "hole") is not announced: the set is in mode carve-out. Nothing announced to this neighbor covers it, so that Azure's own route to it stays in force.
     168.63.129.18/31 (origination "around") is announced: it is a part of 168.63.129.16/30 that holds nothing of exception set "hole".
