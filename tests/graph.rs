@@ -1,7 +1,7 @@
 //! The shape of the work tree: which crate may know which, and that the maps of it are true.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -36,6 +36,28 @@ fn tokio_is_below_no_pure_crate() {
     }
     // The same question has another answer where tokio belongs.
     assert!(below(&linked, id(&metadata, "quadzero-fsm")).contains(tokio));
+}
+
+/// Clippy counts the lines and tests/run makes its warnings errors; here is that it counts, and everywhere.
+#[test]
+fn no_function_is_excused_from_fitting_on_a_screen() {
+    let read =
+        |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert!(read(&root().join(".clippy.toml")).contains("too-many-lines-threshold = 60"));
+    assert!(read(&root().join("Cargo.toml")).contains("too_many_lines = \"warn\""));
+    let sources = [sources(&root().join("crates")), sources(&root().join("tests"))].concat();
+    assert!(sources.len() > 20, "{sources:?}");
+    let excused = sources.iter().filter(|path| read(path).contains(concat!("clippy::", "too_many_lines")));
+    assert_eq!(excused.collect::<Vec<_>>(), Vec::<&PathBuf>::new());
+}
+
+/// The Rust files below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .expect("a folder can be read")
+        .map(|entry| entry.expect("and its entries").path());
+    let files = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+    files.filter(|path| path.extension().is_some_and(|ending| ending == "rs")).collect()
 }
 
 #[test]

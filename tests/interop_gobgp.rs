@@ -5,8 +5,14 @@
 use quadzero_tests::{Capture, Gobgpd, LEFT, Neighbor, PATIENCE, Path, Quadzero, RIGHT, Wire, wait_until};
 
 /// gobgpd on the right, quadzero on the left.
-const GOBGPD: Neighbor =
-    Neighbor { local_as: 65020, local_address: RIGHT, remote_as: 65010, address: LEFT, passive: true };
+const GOBGPD: Neighbor = Neighbor {
+    local_as: 65020,
+    local_address: RIGHT,
+    remote_as: 65010,
+    address: LEFT,
+    passive: true,
+    password: "",
+};
 
 /// The edge on the left, but for what it announces.
 const EDGE: &str = r#"
@@ -223,6 +229,20 @@ fn of_two_connections_dialed_at_once_one_session_remains() {
     assert_eq!((gobgpd.count("Peer Up"), gobgpd.count("Peer Down")), (up, down), "it stays up");
     assert!(gobgpd.wait_for_prefixes(1).contains_key("0.0.0.0/0"));
     assert_eq!(capture.finish().complaints(), "");
+}
+
+/// The kernel signs and checks every segment, so that a session stands only if both hold the same key.
+#[test]
+fn a_session_with_a_key_is_signed() {
+    let wire = Wire::new();
+    let capture = Capture::start(&wire.right);
+    let gobgpd = Gobgpd::start(&wire.right, Neighbor { password: "quad zero", ..GOBGPD });
+    let _quadzero = Quadzero::run(&wire.left, &edge(&["password = \"quad zero\"", DEFAULT].concat()));
+
+    assert!(gobgpd.wait_for_prefixes(1).contains_key("0.0.0.0/0"));
+    let recording = capture.finish();
+    assert_eq!(recording.count("bgp && !tcp.options.md5"), 0);
+    assert_eq!(recording.complaints(), "");
 }
 
 #[test]
