@@ -23,4 +23,8 @@ pub mod effective;
 pub mod gateway;
 pub mod kms;
 pub mod rules;
+pub mod speaker;
 pub mod verdict;
+
+#[cfg(test)]
+mod testing;

@@ -85,6 +85,11 @@ impl Table {
         Listing { value: (0..gateway.instances.len()).flat_map(rows).collect() }
     }
 
+    /// How many routes an instance has from its twin.
+    pub fn routes_from_twin(&self, instance: usize) -> usize {
+        self.ibgp_rows(instance).count()
+    }
+
     fn network_rows(&self, instance: usize) -> Vec<LearnedRoute> {
         let address = self.azure.gateway.instances[instance].address;
         let connections = &self.azure.gateway.connections;

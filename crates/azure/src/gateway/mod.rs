@@ -297,3 +297,6 @@ fn host_route(connection: &Connection) -> Option<Ipv4Net> {
 pub fn dials(connection: &Connection) -> bool {
     !rules::is_apipa(connection.peer)
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,3 +71,37 @@ impl fmt::Display for PeerState {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// azure.md §8, row 32, and the shape of §1.7.
+    #[test]
+    fn status_has_the_shape_of_the_command_line() {
+        let up =
+            Duration::from_secs(3 * 86_400 + 5 * 3_600 + 59 * 60 + 16) + Duration::from_nanos(826_324_099);
+        let row = BgpPeerStatus {
+            asn: 65010,
+            connected_duration: Some(ConnectedDuration(up)),
+            local_address: Ipv4Addr::new(10, 1, 0, 4),
+            messages_received: 5_000,
+            messages_sent: 6_000,
+            neighbor: Ipv4Addr::new(10, 51, 255, 254).into(),
+            routes_received: 4,
+            state: PeerState::Connected,
+        };
+        insta::assert_snapshot!(serde_json::to_string_pretty(&row).unwrap(), @r#"
+        {
+          "asn": 65010,
+          "connectedDuration": "3.05:59:16.8263240",
+          "localAddress": "10.1.0.4",
+          "messagesReceived": 5000,
+          "messagesSent": 6000,
+          "neighbor": "10.51.255.254",
+          "routesReceived": 4,
+          "state": "Connected"
+        }
+        "#);
+    }
+}

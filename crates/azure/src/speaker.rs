@@ -1,0 +1,441 @@
+//! The mock gateway on real sockets: one BGP speaker an instance, and one task that thinks for all of them.
+//!
+//! ```text
+//!   session ─ status ─┐                        ┌─► wanted ─ session
+//!   session ─ status ─┼─► what was heard ─► Table ─► wanted ─ session
+//!   session ─ status ─┘        (gateway, pure)   └─► watch: whoever asks
+//! ```
+//!
+//! Everything is a level: a change wakes the task, which looks at all sessions again, computes the whole
+//! table, and publishes it. The session between the two instances of an active-active gateway is part of that
+//! table, and not on any wire.
+//!
+//! A lab has no addresses like 10.1.0.4. [`Endpoints`] maps the addresses of BGP to those of sockets; what is said in
+//! BGP (identifiers, next hops) is always the former.
+
+use crate::config::{Azure, HoldTimeBehaviour};
+use crate::effective::{EffectiveRoute, Listing};
+use crate::gateway::{
+    AdvertisedRoute, BgpPeerStatus, ConnectedDuration, Heard, LearnedRoute, PeerState, Table, dials, prefix_count,
+};
+use crate::rules::{self, Finding, Severity};
+use crate::verdict::Answer;
+use quadzero_codec::{ErrorCode, Family, HoldTime, Notification, RouterId};
+use quadzero_fsm::{
+    Capabilities, HoldNegotiation, Import, Mode, Peer, PeerConfig, Speaker, State, Timers, Transport,
+};
+use quadzero_rib::RouteSet;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+/// BGP's port.
+const PORT: u16 = 179;
+
+/// Where the addresses of BGP are on this machine: instances are bound there, peers are dialled there. An address that is not
+/// named is itself, at port 179.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints(pub HashMap<IpAddr, SocketAddr>);
+
+impl Endpoints {
+    /// The socket address of a BGP address.
+    pub fn of(&self, address: IpAddr) -> SocketAddr {
+        self.0.get(&address).copied().unwrap_or(SocketAddr::new(address, PORT))
+    }
+}
+
+/// Why the mock did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Azure would refuse the deployment.
+    #[error("Azure refuses this: {}", Lines(.0))]
+    Refused(Vec<Finding>),
+    /// An address cannot be bound, or a peer not be configured.
+    #[error("cannot use {address}: {source}")]
+    Socket {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+struct Lines<'a>(&'a [Finding]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|finding| write!(f, "\n  {finding}"))
+    }
+}
+
+/// One session: an instance with the peer of a connection.
+struct Session {
+    instance: usize,
+    connection: usize,
+    peer: Peer,
+    /// Taken down by hand, not to be started by the end of a penalty.
+    stopped: AtomicBool,
+}
+
+/// A gateway that runs. Dropping it ends its sessions without a word; [`Mock::stop`] says good-bye.
+pub struct Mock {
+    azure: Arc<Azure>,
+    bound: HashMap<IpAddr, SocketAddr>,
+    sessions: Arc<[Session]>,
+    table: watch::Receiver<Arc<Table>>,
+    started: Instant,
+    // Both end when they are dropped.
+    _thinking: JoinSet<()>,
+    _speakers: Vec<Speaker>,
+}
+
+impl Mock {
+    /// Starts listening and, towards peers that are not APIPA, dialling.
+    ///
+    /// # Errors
+    /// What Azure would refuse, and what the system refuses.
+    pub fn start(azure: Azure, endpoints: &Endpoints) -> Result<Self, StartError> {
+        refuse_errors(&azure)?;
+        let azure = Arc::new(azure);
+        let speakers: Vec<Speaker> = azure.gateway.instances.iter().map(|_| Speaker::new()).collect();
+        let table = Table::new(azure.clone(), &[]);
+        let bound = listen(&azure, &speakers, endpoints)?;
+        let mut sessions = Vec::new();
+        let mut wanted = Vec::new();
+        for (instance, speaker) in speakers.iter().enumerate() {
+            for connection in 0..azure.gateway.connections.len() {
+                let config = personality(&azure, instance, connection, endpoints);
+                let address = config.transport.remote;
+                let (sender, receiver) = watch::channel(Arc::new(table.announced(instance, connection)));
+                let peer = speaker.add(config, receiver).map_err(|source| StartError::Socket { address, source })?;
+                sessions.push(Session { instance, connection, peer, stopped: AtomicBool::new(false) });
+                wanted.push(sender);
+            }
+        }
+        let sessions: Arc<[Session]> = sessions.into();
+        let (published, table) = watch::channel(Arc::new(table));
+        let mut thinking = JoinSet::new();
+        thinking.spawn(Thinker::new(azure.clone(), sessions.clone(), wanted, published).run());
+        let started = Instant::now();
+        Ok(Self { azure, bound, sessions, table, started, _thinking: thinking, _speakers: speakers })
+    }
+
+    /// The gateway's table; changes whenever a session does, or what it has learned.
+    pub fn table(&self) -> watch::Receiver<Arc<Table>> {
+        self.table.clone()
+    }
+
+    /// Where a BGP address of the gateway is bound.
+    pub fn endpoint(&self, address: Ipv4Addr) -> Option<SocketAddr> {
+        self.bound.get(&IpAddr::V4(address)).copied()
+    }
+
+    /// What `az network vnet-gateway list-learned-routes` prints.
+    pub fn learned_routes(&self) -> Listing<LearnedRoute> {
+        self.table.borrow().learned_routes()
+    }
+
+    /// What `az network vnet-gateway list-advertised-routes --peer` prints.
+    pub fn advertised_routes(&self, peer: IpAddr) -> Listing<AdvertisedRoute> {
+        self.table.borrow().advertised_routes(peer)
+    }
+
+    /// What `az network nic show-effective-route-table` prints in a subnet, called `subnet` or `vnet/subnet`.
+    pub fn effective_routes(&self, subnet: &str) -> Option<Listing<EffectiveRoute>> {
+        self.table.borrow().nic(subnet).map(|nic| nic.effective_routes().clone())
+    }
+
+    /// Where a packet from a subnet to a destination goes, and why; `None` if there is no such subnet.
+    pub fn verdict(&self, subnet: &str, destination: Ipv4Addr) -> Option<Answer> {
+        self.table.borrow().nic(subnet).map(|nic| nic.ask(destination))
+    }
+
+    /// What `az network vnet-gateway list-bgp-peer-status` prints: the instances one after the other, each with its twin, if it
+    /// has one, and itself (LAB-BGP F).
+    pub fn peer_status(&self) -> Listing<BgpPeerStatus> {
+        let instances = 0..self.azure.gateway.instances.len();
+        let rows = |i| {
+            let sessions = self.sessions.iter().filter(move |session| session.instance == i);
+            self.instance_rows(i).chain(sessions.map(|session| self.session_row(session)))
+        };
+        Listing { value: instances.flat_map(rows).collect() }
+    }
+
+    /// Takes one instance down, as maintenance does, and says so to its peers. The other one stays (HA D).
+    pub async fn take_down(&self, instance: usize) {
+        let of_instance = || self.sessions.iter().filter(|session| session.instance == instance);
+        of_instance().for_each(|session| session.stopped.store(true, Ordering::Relaxed));
+        stop_all(of_instance(), "maintenance of the instance").await;
+    }
+
+    /// Brings an instance back.
+    pub fn bring_up(&self, instance: usize) {
+        for session in self.sessions.iter().filter(|session| session.instance == instance) {
+            session.stopped.store(false, Ordering::Relaxed);
+            session.peer.start();
+        }
+    }
+
+    /// Withdraws everything, says why, and waits until the connections are closed: some seconds at the most.
+    pub async fn stop(self) {
+        stop_all(self.sessions.iter(), "the mock gateway stops").await;
+    }
+
+    fn instance_rows(&self, instance: usize) -> impl Iterator<Item = BgpPeerStatus> + '_ {
+        let gateway = &self.azure.gateway;
+        let shown = if gateway.is_active_active() { &gateway.instances[..] } else { &[] };
+        let learned = self.table.borrow().routes_from_twin(instance);
+        shown.iter().enumerate().map(move |(i, other)| {
+            let is_twin = i != instance;
+            BgpPeerStatus {
+                asn: gateway.asn.0,
+                connected_duration: is_twin.then(|| ConnectedDuration(self.started.elapsed())),
+                local_address: gateway.instances[instance].address,
+                messages_received: 0,
+                messages_sent: 0,
+                neighbor: other.address.into(),
+                routes_received: if is_twin { learned } else { 0 },
+                state: if is_twin { PeerState::Connected } else { PeerState::Unknown },
+            }
+        })
+    }
+
+    fn session_row(&self, session: &Session) -> BgpPeerStatus {
+        let gateway = &self.azure.gateway;
+        let connection = &gateway.connections[session.connection];
+        let status = session.peer.status();
+        let status = status.borrow();
+        let up = status.state == State::Established;
+        BgpPeerStatus {
+            asn: connection.asn.0,
+            connected_duration: up.then(|| ConnectedDuration(status.since.elapsed())),
+            local_address: gateway.local_address(session.instance, session.connection),
+            messages_received: status.counters.messages_received,
+            messages_sent: status.counters.messages_sent,
+            neighbor: connection.peer,
+            routes_received: status.prefixes_received,
+            state: match status.state {
+                State::Idle if session.stopped.load(Ordering::Relaxed) => PeerState::Stopped,
+                State::Idle => PeerState::Idle,
+                State::Connect | State::Active | State::OpenSent | State::OpenConfirm => PeerState::Connecting,
+                State::Established => PeerState::Connected,
+            },
+        }
+    }
+}
+
+fn refuse_errors(azure: &Azure) -> Result<(), StartError> {
+    let mut findings = rules::check(azure);
+    findings.iter().filter(|f| f.breach.severity() == Severity::Warning).for_each(|f| warn!("{f}"));
+    findings.retain(|finding| finding.breach.severity() == Severity::Error);
+    if findings.is_empty() { Ok(()) } else { Err(StartError::Refused(findings)) }
+}
+
+/// Each instance listens at its private address, and at the APIPA addresses that its sessions use.
+fn listen(
+    azure: &Azure,
+    speakers: &[Speaker],
+    endpoints: &Endpoints,
+) -> Result<HashMap<IpAddr, SocketAddr>, StartError> {
+    let gateway = &azure.gateway;
+    let mut bound = HashMap::new();
+    for (i, speaker) in speakers.iter().enumerate() {
+        let of_sessions = (0..gateway.connections.len()).map(|c| gateway.local_address(i, c));
+        let addresses: BTreeSet<Ipv4Addr> = of_sessions.chain([gateway.instances[i].address]).collect();
+        for bgp in addresses.into_iter().map(IpAddr::V4) {
+            let address = endpoints.of(bgp);
+            let socket = speaker.listen(address).map_err(|source| StartError::Socket { address, source })?;
+            info!(instance = %gateway.instances[i].name, %bgp, %socket, "listening");
+            bound.insert(bgp, socket);
+        }
+    }
+    Ok(bound)
+}
+
+/// How a VPN gateway talks to the peer of a connection (azure.md §8, rows 1 to 7).
+fn personality(azure: &Azure, instance: usize, connection: usize, endpoints: &Endpoints) -> PeerConfig {
+    let gateway = &azure.gateway;
+    let switches = gateway.switches;
+    let name = format!("{}/{}", gateway.instances[instance].name, gateway.connections[connection].name);
+    let local = gateway.local_address(instance, connection);
+    let connection = &gateway.connections[connection];
+    let source = endpoints.of(local.into()).ip();
+    PeerConfig {
+        name,
+        local_as: gateway.asn,
+        router_id: RouterId::new(gateway.instances[instance].address).expect("the rules refuse 0.0.0.0"),
+        remote_as: connection.asn,
+        mode: if dials(connection) { Mode::Both } else { Mode::Passive },
+        families: vec![Family::IPV4_UNICAST, Family::IPV6_UNICAST],
+        timers: Timers {
+            hold: HoldTime::new(rules::HOLD_TIME_SECONDS).expect("180 is a Hold Time"),
+            // By negotiation it follows the Hold Time.
+            keepalive: (switches.hold_time == HoldTimeBehaviour::Fixed).then_some(rules::KEEPALIVE),
+            connect_retry: switches.connect_retry,
+            ..Timers::default()
+        },
+        damp_peer_oscillations: true,
+        hold_negotiation: match switches.hold_time {
+            HoldTimeBehaviour::Fixed => HoldNegotiation::Fixed,
+            HoldTimeBehaviour::Negotiate => HoldNegotiation::Minimum,
+        },
+        role: None,
+        capabilities: Capabilities {
+            four_octet_as: switches.four_octet_as,
+            route_refresh: true,
+            enhanced_route_refresh: false,
+            extended_message: false,
+        },
+        import: Import::All,
+        own_address: Some(local.into()),
+        // The limit is the gateway's, over all sessions: the thinker keeps it.
+        max_prefixes: None,
+        transport: Transport {
+            remote: endpoints.of(connection.peer),
+            local: (!source.is_unspecified()).then_some(source),
+            ttl: Some(switches.ttl),
+            min_ttl: None,
+            md5: None,
+        },
+    }
+}
+
+async fn stop_all<'a>(sessions: impl Iterator<Item = &'a Session>, why: &str) {
+    let mut stopping = JoinSet::new();
+    for session in sessions {
+        let peer = session.peer.clone();
+        let notification = Notification::shutdown(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN, why);
+        stopping.spawn(async move { peer.stop(notification).await });
+    }
+    stopping.join_all().await;
+}
+
+/// Looks at all sessions whenever one has news, and tells all of them what follows.
+struct Thinker {
+    azure: Arc<Azure>,
+    sessions: Arc<[Session]>,
+    wanted: Vec<watch::Sender<Arc<RouteSet>>>,
+    published: watch::Sender<Arc<Table>>,
+    news: Arc<Notify>,
+    watching: JoinSet<()>,
+    /// Sessions that took the gateway over its limit, until their penalty is over.
+    penalties: JoinSet<usize>,
+    penalised: BTreeSet<usize>,
+    /// The version of each session's table when it was last looked at.
+    seen: Vec<u64>,
+}
+
+impl Thinker {
+    fn new(
+        azure: Arc<Azure>,
+        sessions: Arc<[Session]>,
+        wanted: Vec<watch::Sender<Arc<RouteSet>>>,
+        published: watch::Sender<Arc<Table>>,
+    ) -> Self {
+        let news = Arc::new(Notify::new());
+        let mut watching = JoinSet::new();
+        for session in sessions.iter() {
+            let (mut status, news) = (session.peer.status(), news.clone());
+            watching.spawn(async move {
+                while status.changed().await.is_ok() {
+                    news.notify_one();
+                }
+            });
+        }
+        let seen = vec![0; sessions.len()];
+        Self {
+            azure,
+            sessions,
+            wanted,
+            published,
+            news,
+            watching,
+            penalties: JoinSet::new(),
+            penalised: BTreeSet::new(),
+            seen,
+        }
+    }
+
+    async fn run(mut self) {
+        loop {
+            tokio::select! {
+                () = self.news.notified() => self.think(),
+                Some(over) = self.penalties.join_next() => if let Ok(session) = over { self.forgive(session) },
+                _ = self.watching.join_next() => return,
+            }
+        }
+    }
+
+    fn think(&mut self) {
+        let heard = self.keep_limit(self.hear());
+        let heard: Vec<Heard> = heard.into_iter().map(|(_, heard)| heard).collect();
+        let table = Table::new(self.azure.clone(), &heard);
+        for (session, wanted) in self.sessions.iter().zip(&self.wanted) {
+            let routes = Arc::new(table.announced(session.instance, session.connection));
+            wanted.send_if_modified(|told| {
+                let changed = **told != *routes;
+                *told = routes;
+                changed
+            });
+        }
+        self.published.send_replace(Arc::new(table));
+    }
+
+    /// What the Established sessions have brought, by the index of the session.
+    fn hear(&self) -> Vec<(usize, Heard)> {
+        let heard = |(i, session): (usize, &Session)| {
+            let status = session.peer.status();
+            let peer_id = status.borrow().negotiated.as_ref()?.router_id;
+            let routes = session.peer.learned().to_set();
+            let heard = Heard { instance: session.instance, connection: session.connection, peer_id, routes };
+            (!self.penalised.contains(&i)).then_some((i, heard))
+        };
+        self.sessions.iter().enumerate().filter_map(heard).collect()
+    }
+
+    /// Over the limit of prefixes, the sessions that brought something new are dropped, the last one first
+    /// (azure.md §8, row 20).
+    fn keep_limit(&mut self, mut heard: Vec<(usize, Heard)>) -> Vec<(usize, Heard)> {
+        let limit = self.azure.gateway.max_prefixes;
+        while prefix_count(heard.iter().map(|(_, heard)| &heard.routes)) > limit {
+            let fresh = |(i, _): &(usize, Heard)| self.version(*i) != self.seen[*i];
+            let Some(over) = heard.iter().rposition(fresh) else { break };
+            let (session, _) = heard.remove(over);
+            self.penalise(session);
+        }
+        for i in 0..self.sessions.len() {
+            self.seen[i] = self.version(i);
+        }
+        heard
+    }
+
+    fn version(&self, session: usize) -> u64 {
+        self.sessions[session].peer.status().borrow().learned_version
+    }
+
+    fn penalise(&mut self, session: usize) {
+        let peer = self.sessions[session].peer.clone();
+        let penalty = self.azure.gateway.switches.limit_penalty;
+        warn!(peer = %peer.config().name, limit = self.azure.gateway.max_prefixes, "too many prefixes, session dropped");
+        self.penalised.insert(session);
+        self.penalties.spawn(async move {
+            peer.stop(Notification::new(ErrorCode::CEASE_MAXIMUM_PREFIXES)).await;
+            tokio::time::sleep(penalty).await;
+            session
+        });
+    }
+
+    fn forgive(&mut self, session: usize) {
+        self.penalised.remove(&session);
+        let session = &self.sessions[session];
+        if !session.stopped.load(Ordering::Relaxed) {
+            session.peer.start();
+        }
+    }
+}
