@@ -183,9 +183,19 @@ impl fmt::Display for Down {
         match self {
             Self::Closed => f.write_str("TCP connection closed by the peer"),
             Self::ConnectFailed => f.write_str("TCP connection could not be opened"),
-            Self::Received(n) => write!(f, "NOTIFICATION received: {n}"),
-            Self::Sent(n) => write!(f, "NOTIFICATION sent: {n}"),
+            Self::Received(n) => write!(f, "NOTIFICATION received: {}", InOneLine(n)),
+            Self::Sent(n) => write!(f, "NOTIFICATION sent: {}", InOneLine(n)),
         }
+    }
+}
+
+/// The code in words, and the text for people if there is one (RFC 9003).
+struct InOneLine<'a>(&'a Notification);
+
+impl fmt::Display for InOneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.code)?;
+        self.0.shutdown_text().map_or(Ok(()), |text| write!(f, " {text:?}"))
     }
 }
 
