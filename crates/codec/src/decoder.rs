@@ -1,9 +1,19 @@
 //! The stream of octets cut into messages.
+//!
+//! ```text
+//! push ──► │ header │ body │ header │ bo…      next ──► Message, Message, None
+//! ```
+//!
+//! A header is judged as soon as its nineteen octets are there (RFC 4271 §6.1): a bad length must not make us wait for
+//! 65,535 octets that never come.
 
-use crate::{DecodeError, Dialect, Message};
-use bytes::BytesMut;
+use crate::{DecodeError, Dialect, HEADER, Message, MessageType};
+use bytes::{Buf, BytesMut};
 
 /// Collects octets as they come and gives them back as messages.
+///
+/// Octets that wait are never copied to make room for a message's tail, and an empty decoder holds no memory: a
+/// thousand idle sessions cost nothing here.
 #[derive(Debug, Default)]
 pub struct Decoder {
     buffer: BytesMut,
@@ -15,17 +25,42 @@ impl Decoder {
         self.buffer.extend_from_slice(octets);
     }
 
-    /// The next whole message: `Ok(None)` needs more octets, an error ends the connection.
+    /// Whether no octet waits: the stream may end here without cutting a message in two.
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// The next whole message: `Ok(None)` needs more octets, an error ends the connection and stays.
     /// The dialect is asked for each message, since an OPEN changes it for those behind it.
-    pub fn next(&mut self, _dialect: &Dialect) -> Result<Option<Message>, DecodeError> {
-        unimplemented!("placeholder of the skeleton")
+    pub fn next(&mut self, dialect: &Dialect) -> Result<Option<Message>, DecodeError> {
+        let Some(header) = self.buffer.first_chunk::<HEADER>() else { return Ok(None) };
+        let (kind, length) = check_header(header, dialect)?;
+        let Some(octets) = self.buffer.get(..length) else { return Ok(None) };
+        let message = Message::decode(kind, octets, dialect)?;
+        self.advance(length);
+        Ok(Some(message))
+    }
+
+    fn advance(&mut self, length: usize) {
+        if length == self.buffer.len() {
+            self.buffer = BytesMut::new();
+        } else {
+            self.buffer.advance(length);
+        }
     }
 }
 
-impl Message {
-    /// Appends the message. An UPDATE must fit into one message; many prefixes go through
-    /// [`UpdateWriter`].
-    pub fn encode(&self, _dialect: &Dialect, _out: &mut BytesMut) {
-        unimplemented!("placeholder of the skeleton")
+/// RFC 4271 §6.1, in its order.
+fn check_header(header: &[u8; HEADER], dialect: &Dialect) -> Result<(MessageType, usize), DecodeError> {
+    let [marker @ .., high, low, kind] = header;
+    if *marker != [0xFF; 16] {
+        return Err(DecodeError::Marker);
     }
+    let length = u16::from_be_bytes([*high, *low]);
+    let size = usize::from(length);
+    if size < HEADER || size > dialect.max_receive() {
+        return Err(DecodeError::Length(length));
+    }
+    let kind = MessageType::new(*kind).ok_or(DecodeError::Type(*kind))?;
+    if kind.allows(size) { Ok((kind, size)) } else { Err(DecodeError::Length(length)) }
 }

@@ -16,6 +16,31 @@ pub enum SegmentKind {
     ConfedSet,
 }
 
+impl SegmentKind {
+    pub(crate) const fn new(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Set),
+            2 => Some(Self::Sequence),
+            3 => Some(Self::ConfedSequence),
+            4 => Some(Self::ConfedSet),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Set => 1,
+            Self::Sequence => 2,
+            Self::ConfedSequence => 3,
+            Self::ConfedSet => 4,
+        }
+    }
+
+    const fn is_confederation(self) -> bool {
+        matches!(self, Self::ConfedSequence | Self::ConfedSet)
+    }
+}
+
 /// A segment of an AS_PATH: 1 to 255 numbers on the wire; longer ones are split when encoded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Segment {
@@ -23,6 +48,16 @@ pub struct Segment {
     pub kind: SegmentKind,
     /// The numbers, leftmost (nearest) first.
     pub asns: Box<[Asn]>,
+}
+
+impl Segment {
+    fn hops(&self) -> usize {
+        match self.kind {
+            SegmentKind::Sequence => self.asns.len(),
+            SegmentKind::Set => 1,
+            SegmentKind::ConfedSequence | SegmentKind::ConfedSet => 0,
+        }
+    }
 }
 
 /// The autonomous systems a route has passed, nearest first.
@@ -33,18 +68,17 @@ impl AsPath {
     /// A path of one AS_SEQUENCE; empty for no numbers.
     pub fn sequence(asns: impl IntoIterator<Item = Asn>) -> Self {
         let asns: Box<[Asn]> = asns.into_iter().collect();
-        if asns.is_empty() { Self::default() } else { Self(Box::new([Segment { kind: SegmentKind::Sequence, asns }])) }
+        if asns.is_empty() {
+            Self::default()
+        } else {
+            Self(Box::new([Segment { kind: SegmentKind::Sequence, asns }]))
+        }
     }
 
     /// The length that route selection compares: a set counts one, confederation segments nothing
     /// (RFC 4271 §9.1.2.2 a, RFC 5065 §5.3).
     pub fn hops(&self) -> usize {
-        let count = |s: &Segment| match s.kind {
-            SegmentKind::Sequence => s.asns.len(),
-            SegmentKind::Set => 1,
-            SegmentKind::ConfedSequence | SegmentKind::ConfedSet => 0,
-        };
-        self.0.iter().map(count).sum()
+        self.0.iter().map(Segment::hops).sum()
     }
 
     /// Every number in the path, nearest first.
@@ -78,10 +112,52 @@ impl AsPath {
         let mut segments = self.0.to_vec();
         let front = std::iter::repeat_n(asn, times);
         match segments.first_mut() {
-            Some(s) if s.kind == SegmentKind::Sequence => s.asns = front.chain(s.asns.iter().copied()).collect(),
+            Some(s) if s.kind == SegmentKind::Sequence => {
+                s.asns = front.chain(s.asns.iter().copied()).collect()
+            }
             _ => segments.insert(0, Segment { kind: SegmentKind::Sequence, asns: front.collect() }),
         }
         Self(segments.into())
+    }
+
+    pub(crate) fn without_confederation(&self) -> Self {
+        Self(self.0.iter().filter(|s| !s.kind.is_confederation()).cloned().collect())
+    }
+
+    /// This path of two octets completed by an AS4_PATH (RFC 6793 §4.2.3): what stands in front of the part that both
+    /// have, then the AS4_PATH. One that is longer than the path cannot belong to it.
+    pub(crate) fn merged_with(&self, as4_path: &Self) -> Self {
+        let as4_path = as4_path.without_confederation();
+        let Some(missing) = self.hops().checked_sub(as4_path.hops()) else { return self.clone() };
+        let mut segments = self.leading(missing);
+        for segment in as4_path.0 {
+            match segments.last_mut() {
+                Some(last) if last.kind == SegmentKind::Sequence && segment.kind == SegmentKind::Sequence => {
+                    last.asns = last.asns.iter().chain(&segment.asns).copied().collect();
+                }
+                _ => segments.push(segment),
+            }
+        }
+        Self(segments.into())
+    }
+
+    /// The front that counts so many hops, with the confederation segments in it and next to it.
+    fn leading(&self, mut hops: usize) -> Vec<Segment> {
+        let mut front = Vec::new();
+        for segment in &self.0 {
+            let part = match segment.kind {
+                SegmentKind::ConfedSequence | SegmentKind::ConfedSet => segment.clone(),
+                _ if hops == 0 => break,
+                SegmentKind::Set => segment.clone(),
+                SegmentKind::Sequence => {
+                    let asns = segment.asns.iter().take(hops).copied().collect();
+                    Segment { kind: segment.kind, asns }
+                }
+            };
+            hops -= part.hops();
+            front.push(part);
+        }
+        front
     }
 }
 

@@ -2,9 +2,14 @@
 
 mod as_path;
 mod community;
+pub(crate) mod decode;
+pub(crate) mod encode;
+mod table;
 
 pub use as_path::{AsPath, Segment, SegmentKind};
 pub use community::{Community, ExtendedCommunity, LargeCommunity};
+
+pub(crate) use table::{code, flag, name};
 
 use crate::Asn;
 use bytes::Bytes;
