@@ -620,6 +620,8 @@ impl Session {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 /// The OPEN and the KEEPALIVE of a peer that says nothing else, for tests of the driver.
