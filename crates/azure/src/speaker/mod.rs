@@ -13,25 +13,25 @@
 //! A lab has no addresses like 10.1.0.4. [`Endpoints`] maps the addresses of BGP to those of sockets; what is said in
 //! BGP (identifiers, next hops) is always the former.
 
-use crate::config::{Azure, HoldTimeBehaviour};
+mod personality;
+mod thinker;
+
+use crate::config::Azure;
 use crate::effective::{EffectiveRoute, Listing};
-use crate::gateway::{
-    AdvertisedRoute, BgpPeerStatus, ConnectedDuration, Heard, LearnedRoute, PeerState, Table, dials, prefix_count,
-};
+use crate::gateway::{AdvertisedRoute, BgpPeerStatus, ConnectedDuration, LearnedRoute, PeerState, Table};
 use crate::rules::{self, Finding, Severity};
 use crate::verdict::Answer;
-use quadzero_codec::{ErrorCode, Family, HoldTime, Notification, RouterId};
-use quadzero_fsm::{
-    Capabilities, HoldNegotiation, Import, Mode, Peer, PeerConfig, Speaker, State, Timers, Transport,
-};
-use quadzero_rib::RouteSet;
+use personality::personality;
+use quadzero_codec::{ErrorCode, Notification};
+use quadzero_fsm::{Peer, Speaker, State};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use std::{fmt, io};
-use tokio::sync::{Notify, watch};
+use thinker::Thinker;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -113,7 +113,8 @@ impl Mock {
                 let config = personality(&azure, instance, connection, endpoints);
                 let address = config.transport.remote;
                 let (sender, receiver) = watch::channel(Arc::new(table.announced(instance, connection)));
-                let peer = speaker.add(config, receiver).map_err(|source| StartError::Socket { address, source })?;
+                let peer =
+                    speaker.add(config, receiver).map_err(|source| StartError::Socket { address, source })?;
                 sessions.push(Session { instance, connection, peer, stopped: AtomicBool::new(false) });
                 wanted.push(sender);
             }
@@ -223,7 +224,9 @@ impl Mock {
             state: match status.state {
                 State::Idle if session.stopped.load(Ordering::Relaxed) => PeerState::Stopped,
                 State::Idle => PeerState::Idle,
-                State::Connect | State::Active | State::OpenSent | State::OpenConfirm => PeerState::Connecting,
+                State::Connect | State::Active | State::OpenSent | State::OpenConfirm => {
+                    PeerState::Connecting
+                }
                 State::Established => PeerState::Connected,
             },
         }
@@ -258,54 +261,6 @@ fn listen(
     Ok(bound)
 }
 
-/// How a VPN gateway talks to the peer of a connection (azure.md §8, rows 1 to 7).
-fn personality(azure: &Azure, instance: usize, connection: usize, endpoints: &Endpoints) -> PeerConfig {
-    let gateway = &azure.gateway;
-    let switches = gateway.switches;
-    let name = format!("{}/{}", gateway.instances[instance].name, gateway.connections[connection].name);
-    let local = gateway.local_address(instance, connection);
-    let connection = &gateway.connections[connection];
-    let source = endpoints.of(local.into()).ip();
-    PeerConfig {
-        name,
-        local_as: gateway.asn,
-        router_id: RouterId::new(gateway.instances[instance].address).expect("the rules refuse 0.0.0.0"),
-        remote_as: connection.asn,
-        mode: if dials(connection) { Mode::Both } else { Mode::Passive },
-        families: vec![Family::IPV4_UNICAST, Family::IPV6_UNICAST],
-        timers: Timers {
-            hold: HoldTime::new(rules::HOLD_TIME_SECONDS).expect("180 is a Hold Time"),
-            // By negotiation it follows the Hold Time.
-            keepalive: (switches.hold_time == HoldTimeBehaviour::Fixed).then_some(rules::KEEPALIVE),
-            connect_retry: switches.connect_retry,
-            ..Timers::default()
-        },
-        damp_peer_oscillations: true,
-        hold_negotiation: match switches.hold_time {
-            HoldTimeBehaviour::Fixed => HoldNegotiation::Fixed,
-            HoldTimeBehaviour::Negotiate => HoldNegotiation::Minimum,
-        },
-        role: None,
-        capabilities: Capabilities {
-            four_octet_as: switches.four_octet_as,
-            route_refresh: true,
-            enhanced_route_refresh: false,
-            extended_message: false,
-        },
-        import: Import::All,
-        own_address: Some(local.into()),
-        // The limit is the gateway's, over all sessions: the thinker keeps it.
-        max_prefixes: None,
-        transport: Transport {
-            remote: endpoints.of(connection.peer),
-            local: (!source.is_unspecified()).then_some(source),
-            ttl: Some(switches.ttl),
-            min_ttl: None,
-            md5: None,
-        },
-    }
-}
-
 async fn stop_all<'a>(sessions: impl Iterator<Item = &'a Session>, why: &str) {
     let mut stopping = JoinSet::new();
     for session in sessions {
@@ -316,126 +271,5 @@ async fn stop_all<'a>(sessions: impl Iterator<Item = &'a Session>, why: &str) {
     stopping.join_all().await;
 }
 
-/// Looks at all sessions whenever one has news, and tells all of them what follows.
-struct Thinker {
-    azure: Arc<Azure>,
-    sessions: Arc<[Session]>,
-    wanted: Vec<watch::Sender<Arc<RouteSet>>>,
-    published: watch::Sender<Arc<Table>>,
-    news: Arc<Notify>,
-    watching: JoinSet<()>,
-    /// Sessions that took the gateway over its limit, until their penalty is over.
-    penalties: JoinSet<usize>,
-    penalised: BTreeSet<usize>,
-    /// The version of each session's table when it was last looked at.
-    seen: Vec<u64>,
-}
-
-impl Thinker {
-    fn new(
-        azure: Arc<Azure>,
-        sessions: Arc<[Session]>,
-        wanted: Vec<watch::Sender<Arc<RouteSet>>>,
-        published: watch::Sender<Arc<Table>>,
-    ) -> Self {
-        let news = Arc::new(Notify::new());
-        let mut watching = JoinSet::new();
-        for session in sessions.iter() {
-            let (mut status, news) = (session.peer.status(), news.clone());
-            watching.spawn(async move {
-                while status.changed().await.is_ok() {
-                    news.notify_one();
-                }
-            });
-        }
-        let seen = vec![0; sessions.len()];
-        Self {
-            azure,
-            sessions,
-            wanted,
-            published,
-            news,
-            watching,
-            penalties: JoinSet::new(),
-            penalised: BTreeSet::new(),
-            seen,
-        }
-    }
-
-    async fn run(mut self) {
-        loop {
-            tokio::select! {
-                () = self.news.notified() => self.think(),
-                Some(over) = self.penalties.join_next() => if let Ok(session) = over { self.forgive(session) },
-                _ = self.watching.join_next() => return,
-            }
-        }
-    }
-
-    fn think(&mut self) {
-        let heard = self.keep_limit(self.hear());
-        let heard: Vec<Heard> = heard.into_iter().map(|(_, heard)| heard).collect();
-        let table = Table::new(self.azure.clone(), &heard);
-        for (session, wanted) in self.sessions.iter().zip(&self.wanted) {
-            let routes = Arc::new(table.announced(session.instance, session.connection));
-            wanted.send_if_modified(|told| {
-                let changed = **told != *routes;
-                *told = routes;
-                changed
-            });
-        }
-        self.published.send_replace(Arc::new(table));
-    }
-
-    /// What the Established sessions have brought, by the index of the session.
-    fn hear(&self) -> Vec<(usize, Heard)> {
-        let heard = |(i, session): (usize, &Session)| {
-            let status = session.peer.status();
-            let peer_id = status.borrow().negotiated.as_ref()?.router_id;
-            let routes = session.peer.learned().to_set();
-            let heard = Heard { instance: session.instance, connection: session.connection, peer_id, routes };
-            (!self.penalised.contains(&i)).then_some((i, heard))
-        };
-        self.sessions.iter().enumerate().filter_map(heard).collect()
-    }
-
-    /// Over the limit of prefixes, the sessions that brought something new are dropped, the last one first
-    /// (azure.md §8, row 20).
-    fn keep_limit(&mut self, mut heard: Vec<(usize, Heard)>) -> Vec<(usize, Heard)> {
-        let limit = self.azure.gateway.max_prefixes;
-        while prefix_count(heard.iter().map(|(_, heard)| &heard.routes)) > limit {
-            let fresh = |(i, _): &(usize, Heard)| self.version(*i) != self.seen[*i];
-            let Some(over) = heard.iter().rposition(fresh) else { break };
-            let (session, _) = heard.remove(over);
-            self.penalise(session);
-        }
-        for i in 0..self.sessions.len() {
-            self.seen[i] = self.version(i);
-        }
-        heard
-    }
-
-    fn version(&self, session: usize) -> u64 {
-        self.sessions[session].peer.status().borrow().learned_version
-    }
-
-    fn penalise(&mut self, session: usize) {
-        let peer = self.sessions[session].peer.clone();
-        let penalty = self.azure.gateway.switches.limit_penalty;
-        warn!(peer = %peer.config().name, limit = self.azure.gateway.max_prefixes, "too many prefixes, session dropped");
-        self.penalised.insert(session);
-        self.penalties.spawn(async move {
-            peer.stop(Notification::new(ErrorCode::CEASE_MAXIMUM_PREFIXES)).await;
-            tokio::time::sleep(penalty).await;
-            session
-        });
-    }
-
-    fn forgive(&mut self, session: usize) {
-        self.penalised.remove(&session);
-        let session = &self.sessions[session];
-        if !session.stopped.load(Ordering::Relaxed) {
-            session.peer.start();
-        }
-    }
-}
+#[cfg(test)]
+mod tests;
