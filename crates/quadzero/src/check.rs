@@ -1,0 +1,223 @@
+//! `quadzero check`: what is wrong with a file, or what it would announce to whom.
+//!
+//! Diagnostics go to standard error, the summary to standard output; with `--format json` everything is one document on
+//! standard output.
+
+use crate::cli::{self, Failure, Format};
+use crate::config::azure::Deployment;
+use crate::config::edge::{Edge, Neighbor};
+use crate::config::{Any, Loaded, Severity, Source};
+use crate::logging;
+use quadzero_codec::{Attributes, NextHop};
+use quadzero_policy::{Decision, Outcome, Reason, UserDefinedRoute};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Write as _};
+use std::io::{self, Write as _};
+
+/// Runs the command.
+pub fn run(options: &cli::Check) -> Result<(), Failure> {
+    let loaded = Source::read(&options.file)?.any();
+    let failed = loaded.value.is_none();
+    match options.format {
+        Format::Json => writeln!(io::stdout(), "{:#}", document(&loaded))?,
+        Format::Human => {
+            io::stderr().write_all(loaded.render(logging::styled(&io::stderr())).as_bytes())?;
+            io::stdout().write_all(summary(&loaded, options.explain).as_bytes())?;
+        }
+    }
+    if failed { Err(Failure::Wrong(verdict(&loaded))) } else { Ok(()) }
+}
+
+/// `edge.toml: 5 errors, 1 warning`
+fn verdict(loaded: &Loaded<Any>) -> String {
+    let [errors, warnings] = [Severity::Error, Severity::Warning].map(|severity| loaded.count(severity));
+    let s = |n| if n == 1 { "" } else { "s" };
+    let path = &loaded.source.path;
+    match (errors, warnings) {
+        (0, 0) => format!("{path}: no errors"),
+        (0, n) => format!("{path}: no errors, {n} warning{}", s(n)),
+        (e, 0) => format!("{path}: {e} error{}", s(e)),
+        (e, n) => format!("{path}: {e} error{}, {n} warning{}", s(e), s(n)),
+    }
+}
+
+/// What a sound file means; nothing for one with errors.
+pub fn summary(loaded: &Loaded<Any>, explain: bool) -> String {
+    let Some(value) = &loaded.value else { return String::new() };
+    let mut text = verdict(loaded) + "\n";
+    match value {
+        Any::Edge(edge) => text += &of_edge(edge, explain),
+        Any::Gateway(deployment) => text += &of_deployment(deployment),
+        Any::Scenario(scenario) => {
+            text += &of_edge(&scenario.edge, explain);
+            text += &of_deployment(&scenario.deployment);
+            let _ = writeln!(text, "\n{} expectations", scenario.expectations.len());
+        }
+    }
+    text
+}
+
+fn of_edge(edge: &Edge, explain: bool) -> String {
+    let mut text = String::new();
+    for neighbor in &edge.neighbors {
+        let decisions = edge.policy.explain(&neighbor.policy);
+        let _ = writeln!(text, "\n{}", Told { neighbor, decisions: &decisions });
+        for line in if explain { reasons(&decisions) } else { announced(&decisions) } {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    let user_defined: Vec<_> =
+        edge.policy.user_defined_routes().into_iter().filter(|route| route.needed).collect();
+    if !user_defined.is_empty() {
+        text += "\nthese exceptions are yours to make, in the route table of every subnet that needs them:\n";
+    }
+    for route in user_defined {
+        let _ = writeln!(text, "  {}", command(&route));
+    }
+    text
+}
+
+/// The heading of a neighbor.
+struct Told<'a> {
+    neighbor: &'a Neighbor,
+    decisions: &'a [Decision],
+}
+
+impl Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let peer = &self.neighbor.peer;
+        let address = peer.transport.remote.ip();
+        let count = self.decisions.iter().filter(|d| matches!(d.outcome, Outcome::Announce(_))).count();
+        let routes = if count == 1 { "route" } else { "routes" };
+        if peer.name == address.to_string() {
+            write!(f, "{address} (AS {}) is told {count} {routes}:", peer.remote_as)
+        } else {
+            write!(f, "{} ({address}, AS {}) is told {count} {routes}:", peer.name, peer.remote_as)
+        }
+    }
+}
+
+fn reasons(decisions: &[Decision]) -> Vec<String> {
+    let said = |decision: &Decision| match &decision.outcome {
+        Outcome::Announce(route) => format!("{decision} It says: {}.", said(&route.attributes)),
+        Outcome::Withhold => decision.to_string(),
+    };
+    decisions.iter().map(said).collect()
+}
+
+/// A line for each announced prefix; the pieces of a carved one are one line.
+fn announced(decisions: &[Decision]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut pieces = BTreeMap::new();
+    for decision in decisions {
+        let Outcome::Announce(route) = &decision.outcome else { continue };
+        match &decision.because {
+            Reason::Piece { of, sets } => {
+                pieces.entry((of, sets.join(", "))).or_insert_with(Vec::new).push(route)
+            }
+            _ => lines.push(format!("{:<18} {}", decision.prefix.to_string(), said(&route.attributes))),
+        }
+    }
+    for ((of, sets), routes) in pieces {
+        let said = said(&routes[0].attributes);
+        lines.push(format!(
+            "{:<18} {said}; in {} prefixes that leave out {sets}",
+            of.to_string(),
+            routes.len()
+        ));
+    }
+    lines
+}
+
+/// The attributes that configuration can change.
+fn said(attributes: &Attributes) -> String {
+    let next_hop = match attributes.next_hop {
+        NextHop::Own => "self".to_owned(),
+        NextHop::Address(address) => address.to_string(),
+        NextHop::WithLinkLocal(global, _) => global.to_string(),
+    };
+    let mut text = format!("next hop {next_hop}");
+    if !attributes.as_path.0.is_empty() {
+        let _ = write!(text, ", AS path {}", attributes.as_path);
+    }
+    for (name, value) in [("MED", attributes.med), ("local preference", attributes.local_pref)] {
+        value.iter().for_each(|value| text += &format!(", {name} {value}"));
+    }
+    listed(&mut text, "communities", &attributes.communities);
+    listed(&mut text, "extended communities", &attributes.extended_communities);
+    listed(&mut text, "large communities", &attributes.large_communities);
+    text
+}
+
+fn listed(text: &mut String, name: &str, values: &[impl Display]) {
+    if !values.is_empty() {
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        *text += &format!(", {name} {}", values.join(" "));
+    }
+}
+
+/// How the entry is made with Azure's command line.
+fn command(route: &UserDefinedRoute) -> String {
+    format!(
+        "az network route-table route create -g GROUP --route-table-name TABLE -n {} --address-prefix {} --next-hop-type {}",
+        route.name,
+        route.prefix,
+        UserDefinedRoute::NEXT_HOP_TYPE
+    )
+}
+
+fn of_deployment(deployment: &Deployment) -> String {
+    let gateway = &deployment.azure.gateway;
+    let mode = if gateway.is_active_active() { "active-active" } else { "active-standby" };
+    let mut text = format!("\ngateway {} (AS {}, {mode})\n", gateway.name, gateway.asn);
+    for instance in &gateway.instances {
+        let at = deployment.endpoints.of(instance.address.into());
+        let _ = writeln!(text, "  instance {} {}, listens at {at}", instance.name, instance.address);
+    }
+    for connection in &gateway.connections {
+        let _ =
+            writeln!(text, "  connection {} to {} (AS {})", connection.name, connection.peer, connection.asn);
+    }
+    for vnet in &deployment.azure.vnets {
+        let space: Vec<String> = vnet.address_space.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  VNet {} {}", vnet.name, space.join(" "));
+    }
+    text
+}
+
+/// Everything for programs.
+fn document(loaded: &Loaded<Any>) -> Value {
+    let edge = match &loaded.value {
+        Some(Any::Edge(edge)) => Some(edge),
+        Some(Any::Scenario(scenario)) => Some(&scenario.edge),
+        Some(Any::Gateway(_)) | None => None,
+    };
+    let neighbors: Vec<Value> =
+        edge.iter().flat_map(|edge| edge.neighbors.iter().map(|n| told(edge, n))).collect();
+    json!({
+        "file": loaded.source.path,
+        "errors": loaded.count(Severity::Error),
+        "warnings": loaded.count(Severity::Warning),
+        "diagnostics": loaded.source.positions(&loaded.diagnostics),
+        "neighbors": neighbors,
+    })
+}
+
+fn told(edge: &Edge, neighbor: &Neighbor) -> Value {
+    let decision = |d: Decision| {
+        json!({
+            "prefix": d.prefix,
+            "announced": matches!(d.outcome, Outcome::Announce(_)),
+            "because": d.to_string(),
+        })
+    };
+    let peer = &neighbor.peer;
+    let decisions: Vec<Value> = edge.policy.explain(&neighbor.policy).into_iter().map(decision).collect();
+    json!({
+        "name": peer.name,
+        "address": peer.transport.remote.ip(),
+        "remote-as": peer.remote_as.0,
+        "decisions": decisions,
+    })
+}

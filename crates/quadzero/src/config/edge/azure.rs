@@ -1,0 +1,230 @@
+//! Azure's own rules, for neighbors that are said to be gateways of Azure: the words are those of
+//! [`quadzero_azure::rules`], the places those of the file.
+
+use super::file::{self, AzureKind, Bgp};
+use crate::config::diagnostic::{Diagnostic, Span};
+use crate::config::reader::Record;
+use crate::config::{from_words, get};
+use ipnet::{IpNet, Ipv4Net};
+use quadzero_azure::rules::{self, Breach, Severity};
+use quadzero_codec::Asn;
+use quadzero_fsm::{Mode, PeerConfig};
+use quadzero_policy::{Decision, Outcome, Reason};
+use std::net::IpAddr;
+use toml::Spanned;
+
+/// The AS at Microsoft's end of ExpressRoute (ER-ROUTE).
+const EXPRESSROUTE: Asn = Asn(12076);
+/// The AS of Route Server and of Virtual WAN, which cannot be changed (RS-FAQ, VWAN-FAQ).
+const FIXED: Asn = Asn(65515);
+
+/// A breach of Azure's rules as a diagnostic.
+pub(in crate::config) fn breach(span: Span, breach: &Breach) -> Diagnostic {
+    let new = match breach.severity() {
+        Severity::Error => Diagnostic::error,
+        Severity::Warning => Diagnostic::warning,
+    };
+    from_words(new, span, &breach.to_string())
+}
+
+/// One neighbor's side of the rules.
+pub(super) struct Rules<'a> {
+    pub(super) bgp: &'a Bgp,
+    pub(super) keys: &'a file::Neighbor,
+    pub(super) kind: &'a Spanned<AzureKind>,
+    pub(super) out: &'a mut Vec<Diagnostic>,
+}
+
+impl Rules<'_> {
+    /// What the sessions need.
+    pub(super) fn check_peer(&mut self, peer: &PeerConfig) {
+        self.asns();
+        match self.kind.get_ref() {
+            AzureKind::VpnGateway => self.vpn_gateway(peer),
+            AzureKind::ExpressRoute => self.expressroute(peer),
+            AzureKind::RouteServer | AzureKind::VirtualWan => self.hub(peer),
+        }
+        self.addresses();
+    }
+
+    fn report(&mut self, span: Span, result: Result<(), Breach>) {
+        self.out.extend(result.err().map(|b| breach(span, &b)));
+    }
+
+    fn asns(&mut self) {
+        let (Some(own), Some(remote)) = (&self.bgp.asn, &self.keys.remote_as) else { return };
+        let result = rules::peer_asn(*own.get_ref(), *remote.get_ref());
+        let already = self.out.iter().any(|d| d.span == own.span());
+        if !already {
+            self.report(own.span(), result);
+        }
+        let fixed = match self.kind.get_ref() {
+            AzureKind::VpnGateway => {
+                return self.report(remote.span(), rules::gateway_asn(*remote.get_ref()));
+            }
+            AzureKind::ExpressRoute => EXPRESSROUTE,
+            AzureKind::RouteServer | AzureKind::VirtualWan => FIXED,
+        };
+        if *remote.get_ref() != fixed {
+            let error =
+                Diagnostic::error(remote.span(), format!("AS {} is not Azure's here", remote.get_ref()));
+            self.out.push(
+                error
+                    .related(self.kind.span(), format!("always AS {fixed}"))
+                    .hint(format!("remote-as = {fixed}")),
+            );
+        }
+    }
+
+    fn vpn_gateway(&mut self, peer: &PeerConfig) {
+        if let Some(address) = &self.keys.address {
+            match address.get_ref() {
+                IpAddr::V4(v4) => self.report(address.span(), rules::azure_apipa(*v4)),
+                v6 => self.report(address.span(), Err(Breach::PeerOverIpv6(*v6))),
+            }
+            let span = self.keys.mode.as_ref().map_or(address.span(), Spanned::span);
+            // The gateway peers from an APIPA address exactly when its peer has one: its own tells ours.
+            self.report(span, rules::somebody_dials(*address.get_ref(), peer.mode == Mode::Passive));
+        }
+        let hold = self.keys.timers.hold_time.as_ref().map(Spanned::span);
+        let keepalive = self.keys.timers.keepalive.as_ref().map(Spanned::span);
+        if let Some(span) = hold.or(keepalive) {
+            self.report(span, rules::timers(peer.timers.hold, peer.timers.keepalive));
+        }
+        if let Some(span) = self.password() {
+            let warning = Diagnostic::warning(span, "Azure's VPN gateways have no setting for TCP MD5");
+            self.out.push(
+                warning.hint("leave it out: the session would never come up; IPsec protects it already"),
+            );
+        }
+    }
+
+    fn password(&self) -> Option<Span> {
+        let file = self.keys.password_file.as_ref().map(Spanned::span);
+        self.keys.password.as_ref().map(Spanned::span).or(file)
+    }
+
+    fn expressroute(&mut self, peer: &PeerConfig) {
+        let Some(hold) = &self.keys.timers.hold_time else { return };
+        if peer.timers.hold.seconds() < 10 {
+            let warning = Diagnostic::warning(hold.span(), "ExpressRoute takes hold times down to 10 s");
+            self.out.push(warning.hint("hold-time = 10 with keepalive = 3 is the least; BFD detects faster"));
+        }
+    }
+
+    fn hub(&mut self, _peer: &PeerConfig) {
+        if let Some(own) = self.bgp.asn.as_ref().filter(|own| !own.get_ref().is_two_octet()) {
+            let warning =
+                Diagnostic::warning(own.span(), "Azure documents AS numbers of 16 bits only for this peer");
+            self.out.push(warning.related(self.kind.span(), "for this one").hint("a number below 65536"));
+        }
+    }
+
+    /// Our own address must be outside of the virtual network, and so must ExpressRoute's.
+    fn addresses(&mut self) {
+        let space = self.address_space();
+        if *self.kind.get_ref() == AzureKind::RouteServer {
+            // Its peers are virtual machines of the network itself.
+            return;
+        }
+        if let Some(local) = &self.keys.local_address {
+            self.report(local.span(), rules::peer_address(*local.get_ref(), &space));
+        }
+        let Some(address) = &self.keys.address else { return };
+        let inside = space.iter().any(|net| IpNet::V4(*net).contains(address.get_ref()));
+        if *self.kind.get_ref() == AzureKind::VpnGateway
+            && !inside
+            && !space.is_empty()
+            && !rules::is_apipa(*address.get_ref())
+        {
+            let message = format!("{} is outside the gateway's virtual network", address.get_ref());
+            let warning = Diagnostic::warning(address.span(), message);
+            self.out.push(
+                warning.hint("the gateway peers from an address of its GatewaySubnet, or from an APIPA one"),
+            );
+        }
+        if *self.kind.get_ref() == AzureKind::ExpressRoute && inside {
+            let message = format!("{} is inside the virtual network", address.get_ref());
+            let error = Diagnostic::error(address.span(), message);
+            self.out.push(error.hint("the circuit's two /30 must be outside of every virtual network"));
+        }
+    }
+
+    fn address_space(&self) -> Vec<Ipv4Net> {
+        let azure = self.keys.azure.as_ref().map(Spanned::get_ref);
+        let prefixes = azure.and_then(|azure| get(&azure.address_space)).unwrap_or_default();
+        let v4 = |prefix: Spanned<IpNet>| match prefix.into_inner() {
+            IpNet::V4(net) => Some(net),
+            IpNet::V6(_) => None,
+        };
+        prefixes.into_iter().filter_map(v4).collect()
+    }
+
+    /// What Azure makes of the routes.
+    pub(super) fn check_routes(&mut self, file: &file::File, decisions: &[Decision]) {
+        let announced = || decisions.iter().filter(|d| matches!(d.outcome, Outcome::Announce(_)));
+        let limit = match self.kind.get_ref() {
+            AzureKind::VpnGateway | AzureKind::ExpressRoute | AzureKind::RouteServer => 4_000,
+            AzureKind::VirtualWan => 10_000,
+        };
+        self.report(self.kind.span(), rules::prefix_count(announced().count(), limit));
+        let space = self.address_space();
+        for decision in announced().filter(|d| !matches!(d.because, Reason::Piece { .. })) {
+            if let IpNet::V4(net) = decision.prefix {
+                self.report(place(file, decision), rules::announced(net, &space));
+            }
+        }
+        self.check_exceptions(file, decisions);
+    }
+
+    fn check_exceptions(&mut self, file: &file::File, decisions: &[Decision]) {
+        if let Some(exception) = decisions.iter().find(|d| d.because == Reason::Exception) {
+            self.warn_of_attraction(place(file, exception));
+        }
+        let Some(carved) = decisions.iter().find(|d| matches!(d.because, Reason::Carved { .. })) else {
+            return;
+        };
+        let span = place(file, carved);
+        if *self.kind.get_ref() == AzureKind::VirtualWan {
+            let error =
+                Diagnostic::error(span, "Virtual WAN takes 0.0.0.0/0 whole: a carve-out can cut off its hub");
+            self.out.push(
+                error.related(self.kind.span(), "toward this one").hint("mode = \"udr\" for the exceptions"),
+            );
+        } else if !decisions.iter().any(is_private) {
+            let message =
+                "beside a carve-out, Azure drops what goes to private addresses that are not announced";
+            let warning = Diagnostic::warning(span, message).label("announced in pieces");
+            self.out.push(warning.hint("its own routes to 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and 100.64.0.0/10 win; [[originate]] yours"));
+        }
+    }
+
+    fn warn_of_attraction(&mut self, span: Span) {
+        if *self.kind.get_ref() == AzureKind::RouteServer || self.out.iter().any(|d| d.span == span) {
+            return;
+        }
+        let message = "mode announce pulls this traffic to on-premises, more strongly than the default route";
+        let hint = "KMS answers only to Azure's own addresses: use \"carve-out\" or \"udr\", unless your way out is through Azure";
+        self.out
+            .push(Diagnostic::warning(span, message).related(self.kind.span(), "to this gateway").hint(hint));
+    }
+}
+
+fn is_private(decision: &Decision) -> bool {
+    let IpNet::V4(net) = decision.prefix else { return false };
+    decision.because == Reason::Whole && net.prefix_len() >= 8 && net.addr().is_private()
+}
+
+/// Where the file says so: an exception's mode, an origination's prefix.
+fn place(file: &file::File, decision: &Decision) -> Span {
+    let name = super::routes::source_name(&decision.source);
+    let exception = file.exception.iter().find(|e| e.name.as_ref().is_some_and(|n| n.get_ref() == name));
+    let mode = exception.and_then(|e| e.mode.as_ref()).map(Spanned::span);
+    let prefixes = file.originate.iter().filter_map(|o| o.prefix.as_ref());
+    let whole = match &decision.because {
+        Reason::Piece { of, .. } => of,
+        _ => &decision.prefix,
+    };
+    let prefix = prefixes.filter(|p| p.get_ref() == whole).map(Spanned::span).next();
+    mode.or(prefix).unwrap_or_else(|| file.span())
+}

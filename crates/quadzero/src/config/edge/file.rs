@@ -1,0 +1,216 @@
+//! The edge's file as it is read: every key with its place, nothing checked across keys yet.
+
+use crate::config::reader::record;
+use crate::config::value::words;
+use ipnet::IpNet;
+use quadzero_codec::{
+    Asn, Community, ExtendedCommunity, Family, HoldTime, LargeCommunity, NextHop, Origin, Role, RouterId,
+};
+use quadzero_fsm::{Import, Md5Key, Mode};
+use quadzero_policy::Cloud;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use toml::Spanned;
+
+record! {
+    /// The whole file, or the `[edge]` of a scenario.
+    File {
+        /// Who we are.
+        required bgp: Bgp,
+        /// What neighbors are unless they say otherwise.
+        optional neighbor_defaults: Neighbor,
+        /// What is announced.
+        many originate: Originate,
+        /// What is kept out of the default route, or announced beside it.
+        many exception: Exception,
+        /// To whom.
+        many neighbor: Neighbor,
+    }
+}
+
+record! {
+    /// `[bgp]`
+    Bgp {
+        /// Our AS.
+        required asn: Asn,
+        /// Our BGP Identifier.
+        required router_id: RouterId,
+        /// Where connections are accepted.
+        optional listen: Vec<Spanned<SocketAddr>>,
+    }
+}
+
+record! {
+    /// What is said of a route besides its prefix.
+    RouteKeys {
+        /// NEXT_HOP.
+        optional next_hop: NextHop,
+        /// MULTI_EXIT_DISC.
+        optional med: u32,
+        /// How many times our AS is put in front once more.
+        optional prepend: u8,
+        /// ORIGIN.
+        optional origin: Origin,
+        /// COMMUNITIES.
+        optional communities: Vec<Community>,
+        /// EXTENDED COMMUNITIES.
+        optional extended_communities: Vec<ExtendedCommunity>,
+        /// LARGE_COMMUNITY.
+        optional large_communities: Vec<LargeCommunity>,
+    }
+}
+
+record! {
+    /// `[[originate]]`
+    Originate {
+        /// What is announced.
+        required prefix: IpNet,
+        /// What neighbors' `announce` calls it.
+        optional name: String,
+        /// What is said of it.
+        flatten route: RouteKeys,
+    }
+}
+
+record! {
+    /// `[[exception]]`
+    Exception {
+        /// What neighbors' `announce` calls it.
+        required name: String,
+        /// The activation servers of an Azure cloud.
+        optional kms: Cloud,
+        /// The user's own prefixes.
+        optional prefixes: Vec<Spanned<IpNet>>,
+        /// What becomes of them.
+        required mode: ExceptionMode,
+        /// What is said of them, in mode announce.
+        flatten route: RouteKeys,
+    }
+}
+
+record! {
+    /// `[[neighbor]]`
+    Neighbor {
+        /// What logs call it.
+        optional name: String,
+        /// Its address.
+        optional address: IpAddr,
+        /// Its AS.
+        optional remote_as: Asn,
+        /// Its TCP port.
+        optional port: u16,
+        /// The address that we dial from.
+        optional local_address: IpAddr,
+        /// Who dials.
+        optional mode: Mode,
+        /// What is exchanged.
+        optional families: Vec<Spanned<Family>>,
+        /// The timers.
+        flatten timers: TimerKeys,
+        /// Back off from a peer that keeps failing.
+        optional damp_peer_oscillations: bool,
+        /// TTL of what we send.
+        optional multihop: u8,
+        /// How many hops away the peer may be (GTSM, RFC 5082).
+        optional ttl_security: u8,
+        /// File that holds the TCP MD5 key.
+        optional password_file: String,
+        /// The TCP MD5 key itself.
+        optional password: Md5Key,
+        /// Our role (RFC 9234).
+        optional role: Role,
+        /// Capability of RFC 6793.
+        optional four_octet_as: bool,
+        /// Capability of RFC 2918.
+        optional route_refresh: bool,
+        /// Capability of RFC 7313.
+        optional enhanced_route_refresh: bool,
+        /// Capability of RFC 8654.
+        optional extended_message: bool,
+        /// What is kept of that which it announces.
+        optional import: Import,
+        /// More prefixes end the session.
+        optional max_prefixes: usize,
+        /// Names of originations and exceptions.
+        optional announce: Vec<Spanned<String>>,
+        /// Overrides for this neighbor.
+        flatten route: RouteKeys,
+        /// It is a gateway of Azure: its rules are checked.
+        optional azure: Azure,
+    }
+}
+
+record! {
+    /// The timers of a neighbor.
+    TimerKeys {
+        /// The Hold Time that we propose.
+        optional hold_time: HoldTime,
+        /// Time between KEEPALIVEs.
+        optional keepalive: Duration,
+        /// ConnectRetryTime.
+        optional connect_retry: Duration,
+        /// DelayOpenTime.
+        optional delay_open: Duration,
+        /// IdleHoldTime at first.
+        optional idle_hold: Duration,
+        /// IdleHoldTime at most.
+        optional idle_hold_max: Duration,
+        /// When a session's troubles are forgotten.
+        optional stable_after: Duration,
+        /// SendHoldTime.
+        optional send_hold: Duration,
+    }
+}
+
+record! {
+    /// `azure = { .. }` of a neighbor.
+    Azure {
+        /// Which of Azure's gateways it is.
+        required kind: AzureKind,
+        /// The address space of its virtual network.
+        optional address_space: Vec<Spanned<IpNet>>,
+    }
+}
+
+/// `mode` of an `[[exception]]`; there is no default, for the three are not alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum ExceptionMode {
+    /// Announced beside the default.
+    Announce,
+    /// The default is announced without them.
+    CarveOut,
+    /// Left to route tables.
+    Udr,
+}
+
+/// `kind` of a neighbor's `azure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AzureKind {
+    /// A virtual network gateway of type Vpn.
+    VpnGateway,
+    /// The Microsoft edge at the end of an ExpressRoute circuit, private peering.
+    ExpressRoute,
+    /// Azure Route Server.
+    RouteServer,
+    /// The gateway or router of a Virtual WAN hub.
+    VirtualWan,
+}
+
+words! {
+    Cloud: "a cloud of Azure" {
+        "global" => Self::Global,
+        "usgov" => Self::UsGov,
+        "china" => Self::China,
+    }
+    ExceptionMode: "a mode of an exception" {
+        "announce" => Self::Announce,
+        "carve-out" => Self::CarveOut,
+        "udr" => Self::Udr,
+    }
+    AzureKind: "a gateway of Azure" {
+        "vpn-gateway" => Self::VpnGateway,
+        "expressroute" => Self::ExpressRoute,
+        "route-server" => Self::RouteServer,
+        "virtual-wan" => Self::VirtualWan,
+    }
+}

@@ -1,0 +1,114 @@
+//! The edge: who we are, what we announce, and to whom.
+
+mod azure;
+mod file;
+mod neighbor;
+mod routes;
+
+pub use file::AzureKind;
+pub(super) use file::File;
+
+pub(super) use azure::breach;
+pub(super) use neighbor::unique;
+
+use super::diagnostic::Diagnostic;
+use super::get;
+use quadzero_codec::{Asn, RouterId};
+use quadzero_fsm::{Mode, PeerConfig};
+use quadzero_policy::{NeighborPolicy, Policy};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use toml::Spanned;
+
+/// An edge as the program uses it. All of it has been checked.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// Our AS.
+    pub asn: Asn,
+    /// Our BGP Identifier.
+    pub router_id: RouterId,
+    /// Where connections are accepted; empty: nowhere.
+    pub listen: Vec<SocketAddr>,
+    /// What is announced.
+    pub policy: Policy,
+    /// To whom, in the order of the file.
+    pub neighbors: Vec<Neighbor>,
+}
+
+/// A neighbor as the program uses it.
+#[derive(Clone, Debug)]
+pub struct Neighbor {
+    /// For the state machine.
+    pub peer: PeerConfig,
+    /// For the policy.
+    pub policy: NeighborPolicy,
+    /// The kind of Azure's gateway that it is, if it is one.
+    pub azure: Option<AzureKind>,
+}
+
+impl File {
+    /// The edge, unless something is wrong; what is wrong is added to `out`. Paths of the file start from `folder`.
+    pub(super) fn check(&self, folder: &Path, out: &mut Vec<Diagnostic>) -> Option<Edge> {
+        let policy = routes::policy(self, out);
+        if self.neighbor.is_empty() {
+            let span = self.bgp.as_ref().map_or(0..0, Spanned::span);
+            out.push(Diagnostic::warning(span, "no [[neighbor]]: there is nobody to announce anything to"));
+        }
+        let bgp = self.bgp.as_ref()?.get_ref();
+        let merged = neighbor::merged(self, out);
+        let check = |keys| self.check_neighbor(bgp, keys, policy.as_ref(), folder, out);
+        let neighbors: Vec<Option<Neighbor>> = merged.iter().map(check).collect();
+        let neighbors: Vec<Neighbor> = neighbors.into_iter().collect::<Option<_>>()?;
+        let listen = listen(bgp, &neighbors);
+        Some(Edge {
+            asn: get(&bgp.asn)?,
+            router_id: get(&bgp.router_id)?,
+            listen,
+            policy: policy?,
+            neighbors,
+        })
+    }
+
+    fn check_neighbor(
+        &self,
+        bgp: &file::Bgp,
+        keys: &file::Neighbor,
+        policy: Option<&Policy>,
+        folder: &Path,
+        out: &mut Vec<Diagnostic>,
+    ) -> Option<Neighbor> {
+        routes::check_announce(self, keys, out);
+        let peer = neighbor::peer(bgp, keys, folder, out)?;
+        let told = routes::neighbor_policy(keys, &peer);
+        let decisions = policy.map(|policy| policy.explain(&told));
+        if let Some(decisions) = &decisions {
+            routes::check_decisions(keys, &peer, decisions, out);
+        }
+        let kind = keys.azure.as_ref().and_then(|azure| azure.get_ref().kind.as_ref());
+        if let Some(kind) = kind {
+            let mut rules = azure::Rules { bgp, keys, kind, out };
+            rules.check_peer(&peer);
+            rules.check_routes(self, decisions.as_deref().unwrap_or_default());
+        }
+        Some(Neighbor { peer, policy: told, azure: keys.azure_kind() })
+    }
+}
+
+impl file::Neighbor {
+    /// The kind of Azure's gateway that it is.
+    fn azure_kind(&self) -> Option<AzureKind> {
+        get(&self.azure.as_ref()?.get_ref().kind)
+    }
+}
+
+/// The addresses given, else every address, as long as somebody may dial us.
+fn listen(bgp: &file::Bgp, neighbors: &[Neighbor]) -> Vec<SocketAddr> {
+    if let Some(given) = &bgp.listen {
+        return given.get_ref().iter().map(|address| *address.get_ref()).collect();
+    }
+    if neighbors.iter().all(|neighbor| neighbor.peer.mode == Mode::Active) {
+        return Vec::new();
+    }
+    let everywhere: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    everywhere.map(|address| SocketAddr::new(address, neighbor::PORT)).to_vec()
+}

@@ -1,0 +1,280 @@
+//! A neighbor of the file becomes the state machine's [`PeerConfig`].
+
+use super::file::{self, AzureKind, Bgp};
+use crate::config::diagnostic::{Diagnostic, Span};
+use crate::config::get;
+use crate::config::reader::{Inherit, Record, missing};
+use quadzero_codec::{Family, HoldTime};
+use quadzero_fsm::{Capabilities, HoldNegotiation, Md5Key, Mode, PeerConfig, Timers, Transport};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+use toml::Spanned;
+
+/// The port of BGP.
+pub(super) const PORT: u16 = 179;
+/// The Hold Time of Azure's gateways.
+const AZURE_HOLD_TIME: u16 = 180;
+/// TTL toward gateways that no cable leads to.
+const AZURE_TTL: u8 = 64;
+
+/// The neighbors with the defaults filled in, each checked to be one of a kind.
+pub(super) fn merged(file: &file::File, out: &mut Vec<Diagnostic>) -> Vec<file::Neighbor> {
+    let mut neighbors = file.neighbor.clone();
+    if let Some(defaults) = &file.neighbor_defaults {
+        let defaults = defaults.get_ref();
+        let own = [defaults.name.as_ref().map(Spanned::span), defaults.address.as_ref().map(Spanned::span)];
+        for span in own.into_iter().flatten() {
+            out.push(Diagnostic::error(span, "name and address are a neighbor's own, never a default"));
+        }
+        neighbors.iter_mut().for_each(|neighbor| neighbor.inherit(defaults));
+    }
+    unique(neighbors.iter().filter_map(|n| n.address.as_ref()), "address", out);
+    unique(neighbors.iter().filter_map(|n| n.name.as_ref()), "name", out);
+    neighbors
+}
+
+/// Reports every value that another neighbor has had before.
+pub(in crate::config) fn unique<'a, T: std::hash::Hash + Eq + std::fmt::Display + 'a>(
+    values: impl Iterator<Item = &'a Spanned<T>>,
+    what: &str,
+    out: &mut Vec<Diagnostic>,
+) {
+    let mut seen: HashMap<&T, Span> = HashMap::new();
+    for value in values {
+        if let Some(first) = seen.get(value.get_ref()) {
+            let error = Diagnostic::error(value.span(), format!("the {what} {} is taken", value.get_ref()));
+            out.push(error.label("once more").related(first.clone(), "first here"));
+        } else {
+            seen.insert(value.get_ref(), value.span());
+        }
+    }
+}
+
+/// The peer, unless something it needs is missing or wrong.
+pub(super) fn peer(
+    bgp: &Bgp,
+    neighbor: &file::Neighbor,
+    folder: &Path,
+    out: &mut Vec<Diagnostic>,
+) -> Option<PeerConfig> {
+    for (lacks, key) in [(neighbor.address.is_none(), "address"), (neighbor.remote_as.is_none(), "remote-as")]
+    {
+        if lacks {
+            out.push(missing(neighbor.span(), key));
+        }
+    }
+    let timers = timers(neighbor, out);
+    let md5 = md5(neighbor, folder, out);
+    let families = families(neighbor, out);
+    let transport = transport(neighbor, md5, out);
+    check_role(bgp, neighbor, out);
+    check_listening(bgp, neighbor, out);
+    let address = get(&neighbor.address)?;
+    Some(PeerConfig {
+        name: get(&neighbor.name).unwrap_or_else(|| address.to_string()),
+        local_as: get(&bgp.asn)?,
+        router_id: get(&bgp.router_id)?,
+        remote_as: get(&neighbor.remote_as)?,
+        mode: get(&neighbor.mode).unwrap_or_default(),
+        families,
+        timers,
+        damp_peer_oscillations: get(&neighbor.damp_peer_oscillations).unwrap_or(true),
+        hold_negotiation: HoldNegotiation::Minimum,
+        role: get(&neighbor.role),
+        capabilities: capabilities(neighbor),
+        import: get(&neighbor.import).unwrap_or_default(),
+        own_address: None,
+        max_prefixes: get(&neighbor.max_prefixes),
+        transport: transport?,
+    })
+}
+
+fn timers(neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) -> Timers {
+    let keys = &neighbor.timers;
+    let default = Timers::default();
+    let azure_hold = || neighbor.azure.as_ref().and_then(|_| HoldTime::new(AZURE_HOLD_TIME));
+    let timers = Timers {
+        hold: get(&keys.hold_time).or_else(azure_hold).unwrap_or(default.hold),
+        keepalive: get(&keys.keepalive),
+        connect_retry: get(&keys.connect_retry).unwrap_or(default.connect_retry),
+        delay_open: get(&keys.delay_open),
+        idle_hold: get(&keys.idle_hold).unwrap_or(default.idle_hold),
+        idle_hold_max: get(&keys.idle_hold_max).unwrap_or(default.idle_hold_max),
+        stable_after: get(&keys.stable_after).unwrap_or(default.stable_after),
+        send_hold: get(&keys.send_hold),
+    };
+    check_timers(keys, &timers, out);
+    timers
+}
+
+fn check_timers(keys: &file::TimerKeys, timers: &Timers, out: &mut Vec<Diagnostic>) {
+    let hold = timers.hold.duration();
+    if let Some(keepalive) = &keys.keepalive
+        && hold.is_none_or(|hold| *keepalive.get_ref() > hold / 3)
+    {
+        let seconds = timers.hold.seconds();
+        let error = Diagnostic::error(keepalive.span(), "keepalive is more than a third of the hold time")
+            .label(format!("the hold time is {seconds} s"));
+        out.push(match seconds {
+            0 => error.hint("a hold time of 0 means no KEEPALIVEs at all"),
+            _ => error.hint(format!(
+                "at most {} s; without the key it is a third of what is negotiated",
+                seconds / 3
+            )),
+        });
+    }
+    if timers.idle_hold > timers.idle_hold_max
+        && let Some(span) =
+            keys.idle_hold.as_ref().map(Spanned::span).or(keys.idle_hold_max.as_ref().map(Spanned::span))
+    {
+        let message =
+            format!("idle-hold ({:?}) is above idle-hold-max ({:?})", timers.idle_hold, timers.idle_hold_max);
+        out.push(
+            Diagnostic::error(span, message)
+                .hint("the wait starts at idle-hold and doubles up to idle-hold-max"),
+        );
+    }
+    if let Some(send_hold) = &keys.send_hold
+        && *send_hold.get_ref() <= hold.unwrap_or(Duration::ZERO)
+    {
+        let message =
+            format!("send-hold is not above the hold time of {} s (RFC 9687 §3.2)", timers.hold.seconds());
+        out.push(
+            Diagnostic::error(send_hold.span(), message)
+                .hint("leave it out: 8 minutes or twice the hold time"),
+        );
+    }
+}
+
+fn families(neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) -> Vec<Family> {
+    let Some(list) = &neighbor.families else {
+        let is_ipv6 = get(&neighbor.address).is_some_and(|address: IpAddr| address.is_ipv6());
+        return vec![if is_ipv6 { Family::IPV6_UNICAST } else { Family::IPV4_UNICAST }];
+    };
+    if list.get_ref().is_empty() {
+        out.push(
+            Diagnostic::error(list.span(), "no address family")
+                .hint("leave the key out for that of the address"),
+        );
+    }
+    unique(list.get_ref().iter(), "family", out);
+    list.get_ref().iter().map(|family| *family.get_ref()).collect()
+}
+
+fn transport(neighbor: &file::Neighbor, md5: Option<Md5Key>, out: &mut Vec<Diagnostic>) -> Option<Transport> {
+    let (ttl, min_ttl) = ttl(neighbor, out);
+    let address = neighbor.address.as_ref()?;
+    if address.get_ref().is_unspecified() || address.get_ref().is_multicast() {
+        out.push(Diagnostic::error(address.span(), format!("{} is nobody's address", address.get_ref())));
+    }
+    if let Some(local) = &neighbor.local_address {
+        check_local(local, address, out);
+    }
+    let port = get(&neighbor.port).unwrap_or(PORT);
+    let remote = SocketAddr::new(*address.get_ref(), port);
+    Some(Transport { remote, local: get(&neighbor.local_address), ttl, min_ttl, md5 })
+}
+
+fn check_local(local: &Spanned<IpAddr>, address: &Spanned<IpAddr>, out: &mut Vec<Diagnostic>) {
+    let (own, remote) = (local.get_ref(), address.get_ref());
+    if own.is_ipv4() != remote.is_ipv4() {
+        let error = Diagnostic::error(local.span(), "local-address and address are of two families");
+        out.push(error.related(address.span(), "the neighbor"));
+    } else if own == remote && !own.is_loopback() {
+        let error = Diagnostic::error(local.span(), "local-address is the neighbor's own address");
+        out.push(error.related(address.span(), "the neighbor").hint("an address of this host"));
+    }
+}
+
+/// What we send with and what we accept. GTSM (RFC 5082 §3) sends 255 and accepts what lost less than the hops allowed.
+fn ttl(neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) -> (Option<u8>, Option<u8>) {
+    for zero in
+        [&neighbor.multihop, &neighbor.ttl_security].into_iter().flatten().filter(|n| *n.get_ref() == 0)
+    {
+        out.push(
+            Diagnostic::error(zero.span(), "0 hops lead nowhere").hint("1 is a neighbor on the same link"),
+        );
+    }
+    match (&neighbor.multihop, &neighbor.ttl_security) {
+        (Some(multihop), Some(security)) => {
+            let error = Diagnostic::error(multihop.span(), "multihop and ttl-security exclude each other");
+            out.push(
+                error
+                    .related(security.span(), "sends with TTL 255")
+                    .hint("ttl-security counts the hops already"),
+            );
+            (None, None)
+        }
+        (None, Some(hops)) => (Some(255), Some(255 - hops.get_ref().saturating_sub(1))),
+        (Some(ttl), None) => (Some(*ttl.get_ref()), None),
+        (None, None) => (azure_ttl(neighbor), None),
+    }
+}
+
+/// A VPN gateway is at the far end of a tunnel and Route Server in a subnet of its own: one hop does not reach them.
+fn azure_ttl(neighbor: &file::Neighbor) -> Option<u8> {
+    let kind = neighbor.azure_kind()?;
+    (kind != AzureKind::ExpressRoute).then_some(AZURE_TTL)
+}
+
+fn capabilities(neighbor: &file::Neighbor) -> Capabilities {
+    let default = Capabilities::default();
+    Capabilities {
+        four_octet_as: get(&neighbor.four_octet_as).unwrap_or(default.four_octet_as),
+        route_refresh: get(&neighbor.route_refresh).unwrap_or(default.route_refresh),
+        enhanced_route_refresh: get(&neighbor.enhanced_route_refresh)
+            .unwrap_or(default.enhanced_route_refresh),
+        extended_message: get(&neighbor.extended_message).unwrap_or(default.extended_message),
+    }
+}
+
+fn check_role(bgp: &Bgp, neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) {
+    if let (Some(role), Some(local), Some(remote)) = (&neighbor.role, &bgp.asn, &neighbor.remote_as)
+        && local.get_ref() == remote.get_ref()
+    {
+        let error = Diagnostic::error(role.span(), "a role is for eBGP only (RFC 9234 §4.1)");
+        out.push(error.related(remote.span(), "our own AS"));
+    }
+}
+
+fn check_listening(bgp: &Bgp, neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) {
+    if let (Some(mode), Some(listen)) = (&neighbor.mode, &bgp.listen)
+        && *mode.get_ref() == Mode::Passive
+        && listen.get_ref().is_empty()
+    {
+        let error = Diagnostic::error(mode.span(), "a passive neighbor, and nothing listens");
+        out.push(error.related(listen.span(), "never listen").hint("list an address in [bgp] listen"));
+    }
+}
+
+/// The TCP MD5 key, from its file or from the configuration itself.
+fn md5(neighbor: &file::Neighbor, folder: &Path, out: &mut Vec<Diagnostic>) -> Option<Md5Key> {
+    if let Some(password) = &neighbor.password {
+        let hint = "password-file = \"PATH\" keeps it out of this file, of backups and of tickets";
+        match &neighbor.password_file {
+            Some(file) => out.push(
+                Diagnostic::error(password.span(), "password and password-file exclude each other")
+                    .related(file.span(), "the other one"),
+            ),
+            None => {
+                out.push(Diagnostic::warning(password.span(), "a password in the configuration").hint(hint))
+            }
+        }
+        return Some(password.get_ref().clone());
+    }
+    let path = neighbor.password_file.as_ref()?;
+    let error = |message| {
+        Diagnostic::error(path.span(), message).hint("a file that holds the key alone, on one line")
+    };
+    let key = std::fs::read(folder.join(path.get_ref()));
+    let key = key
+        .map_err(|problem| out.push(error(format!("the password file cannot be read: {problem}"))))
+        .ok()?;
+    let key = Md5Key::new(key.trim_ascii_end());
+    if key.is_none() {
+        out.push(error("the password file holds no TCP MD5 key of 1 to 80 octets".to_owned()));
+    }
+    key
+}

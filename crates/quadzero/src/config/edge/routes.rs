@@ -1,0 +1,279 @@
+//! Originations and exceptions of the file become the [`Policy`], announce lists and overrides what it knows of a
+//! neighbor.
+
+use super::file::{self, ExceptionMode, RouteKeys};
+use super::neighbor::unique;
+use crate::config::diagnostic::{Diagnostic, Span};
+use crate::config::reader::{Record, closest};
+use crate::config::{from_words, get};
+use ipnet::IpNet;
+use quadzero_codec::{Family, NextHop};
+use quadzero_fsm::PeerConfig;
+use quadzero_policy::{
+    Decision, ExceptionSet, NeighborPolicy, Origination, Outcome, Overrides, Policy, PolicyError, Reason,
+    Source, Template,
+};
+use std::net::IpAddr;
+use toml::Spanned;
+
+/// The policy, unless something it is made of is missing or wrong.
+pub(super) fn policy(file: &file::File, out: &mut Vec<Diagnostic>) -> Option<Policy> {
+    let originations: Vec<_> = file.originate.iter().map(|o| origination(o, out)).collect();
+    let exceptions: Vec<_> = file.exception.iter().map(|e| exception(e, out)).collect();
+    check_names(file, out);
+    check_carve_outs(file, out);
+    if file.originate.is_empty() {
+        let span = file.bgp.as_ref().map_or(0..0, Spanned::span);
+        let warning = Diagnostic::warning(span, "no [[originate]]: nothing is announced by this edge");
+        out.push(warning.hint("[[originate]] prefix = \"0.0.0.0/0\" is the default route"));
+    }
+    let originations = originations.into_iter().collect::<Option<_>>()?;
+    let exceptions = exceptions.into_iter().collect::<Option<_>>()?;
+    sound(Policy::new(originations, exceptions), file.span(), out)
+}
+
+/// What a policy makes of one thing alone; its error goes to where that thing stands.
+fn sound<T>(policy: Result<T, PolicyError>, span: Span, out: &mut Vec<Diagnostic>) -> Option<T> {
+    policy.map_err(|error| out.push(from_words(Diagnostic::error, span, &error.to_string()))).ok()
+}
+
+fn origination(keys: &file::Originate, out: &mut Vec<Diagnostic>) -> Option<Origination> {
+    let prefix = keys.prefix.as_ref()?;
+    let origination =
+        Origination { name: name(keys)?, prefix: *prefix.get_ref(), template: template(&keys.route) };
+    let span = match &keys.route.next_hop {
+        Some(next_hop) if !fits(next_hop.get_ref(), prefix.get_ref()) => next_hop.span(),
+        _ => prefix.span(),
+    };
+    sound(Policy::new(vec![origination.clone()], vec![]), span, out)?;
+    Some(origination)
+}
+
+fn fits(next_hop: &NextHop, prefix: &IpNet) -> bool {
+    !matches!(
+        (next_hop, prefix),
+        (NextHop::Address(IpAddr::V4(_)), IpNet::V6(_)) | (NextHop::Address(IpAddr::V6(_)), IpNet::V4(_))
+    )
+}
+
+/// The given name, else "default" for 0.0.0.0/0, "default-ipv6" for ::/0, and the prefix itself for others.
+fn name(keys: &file::Originate) -> Option<String> {
+    let by_prefix = |prefix: IpNet| match prefix {
+        IpNet::V4(net) if net.prefix_len() == 0 => "default".to_owned(),
+        IpNet::V6(net) if net.prefix_len() == 0 => "default-ipv6".to_owned(),
+        other => other.to_string(),
+    };
+    get(&keys.name).or_else(|| get(&keys.prefix).map(by_prefix))
+}
+
+fn exception(keys: &file::Exception, out: &mut Vec<Diagnostic>) -> Option<ExceptionSet> {
+    let prefixes = exception_prefixes(keys, out);
+    check_silent(keys, out);
+    let mode = match get(&keys.mode)? {
+        ExceptionMode::Announce => quadzero_policy::ExceptionMode::Announce(template(&keys.route)),
+        ExceptionMode::CarveOut => quadzero_policy::ExceptionMode::CarveOut,
+        ExceptionMode::Udr => quadzero_policy::ExceptionMode::Udr,
+    };
+    let (name, prefixes) = (get(&keys.name)?, prefixes?);
+    let one = |prefix: &Spanned<IpNet>| {
+        let prefixes = vec![*prefix.get_ref()];
+        let set = ExceptionSet { name: name.clone(), prefixes, mode: mode.clone() };
+        sound(Policy::new(vec![], vec![set]), prefix.span(), out)
+    };
+    let each: Option<Vec<Policy>> = prefixes.iter().map(one).collect();
+    each?;
+    let set = ExceptionSet { name, prefixes: prefixes.into_iter().map(Spanned::into_inner).collect(), mode };
+    Some(set)
+}
+
+/// The prefixes, each with where it comes from in the file.
+fn exception_prefixes(keys: &file::Exception, out: &mut Vec<Diagnostic>) -> Option<Vec<Spanned<IpNet>>> {
+    let hint =
+        "kms = \"global\" for Azure's activation servers, or prefixes = [\"203.0.113.7/32\"] for your own";
+    match (&keys.kms, &keys.prefixes) {
+        (Some(cloud), None) => {
+            let prefixes = cloud.get_ref().kms_prefixes().into_iter();
+            Some(prefixes.map(|prefix| Spanned::new(cloud.span(), prefix)).collect())
+        }
+        (None, Some(prefixes)) => {
+            if prefixes.get_ref().is_empty() {
+                out.push(Diagnostic::error(prefixes.span(), "an exception from nothing").hint(hint));
+            }
+            unique(prefixes.get_ref().iter(), "prefix", out);
+            Some(prefixes.get_ref().clone())
+        }
+        (Some(cloud), Some(prefixes)) => {
+            let error = Diagnostic::error(prefixes.span(), "an exception has either kms or prefixes");
+            out.push(
+                error
+                    .related(cloud.span(), "the other one")
+                    .hint("make two exceptions of it, each with a name"),
+            );
+            None
+        }
+        (None, None) => {
+            out.push(Diagnostic::error(keys.span(), "an exception from what?").hint(hint));
+            None
+        }
+    }
+}
+
+/// Only mode announce says anything about an exception: elsewhere such keys would be silently without effect.
+fn check_silent(keys: &file::Exception, out: &mut Vec<Diagnostic>) {
+    let Some(mode) = keys.mode.as_ref().filter(|mode| *mode.get_ref() != ExceptionMode::Announce) else {
+        return;
+    };
+    for (key, span) in spans(&keys.route) {
+        let error = Diagnostic::error(
+            span,
+            format!("{key} has no effect here: the exception itself is not announced"),
+        );
+        out.push(error.related(mode.span(), "by this mode").hint(format!("put {key} to the [[originate]]")));
+    }
+}
+
+fn spans(keys: &RouteKeys) -> impl Iterator<Item = (&'static str, Span)> {
+    let spans = [
+        ("next-hop", keys.next_hop.as_ref().map(Spanned::span)),
+        ("med", keys.med.as_ref().map(Spanned::span)),
+        ("prepend", keys.prepend.as_ref().map(Spanned::span)),
+        ("origin", keys.origin.as_ref().map(Spanned::span)),
+        ("communities", keys.communities.as_ref().map(Spanned::span)),
+        ("extended-communities", keys.extended_communities.as_ref().map(Spanned::span)),
+        ("large-communities", keys.large_communities.as_ref().map(Spanned::span)),
+    ];
+    spans.into_iter().filter_map(|(key, span)| Some((key, span?)))
+}
+
+fn template(keys: &RouteKeys) -> Template {
+    Template {
+        next_hop: get(&keys.next_hop).unwrap_or_default(),
+        origin: get(&keys.origin).unwrap_or_default(),
+        med: get(&keys.med),
+        local_pref: None,
+        prepend: get(&keys.prepend).unwrap_or_default(),
+        communities: get(&keys.communities).unwrap_or_default(),
+        extended_communities: get(&keys.extended_communities).unwrap_or_default(),
+        large_communities: get(&keys.large_communities).unwrap_or_default(),
+    }
+}
+
+fn overrides(keys: &RouteKeys) -> Overrides {
+    Overrides {
+        next_hop: get(&keys.next_hop),
+        origin: get(&keys.origin),
+        med: get(&keys.med),
+        local_pref: None,
+        prepend: get(&keys.prepend).unwrap_or_default(),
+        communities: get(&keys.communities).unwrap_or_default(),
+        extended_communities: get(&keys.extended_communities).unwrap_or_default(),
+        large_communities: get(&keys.large_communities).unwrap_or_default(),
+    }
+}
+
+/// An exception's name is its own; originations may share one.
+fn check_names(file: &file::File, out: &mut Vec<Diagnostic>) {
+    let exceptions = || file.exception.iter().filter_map(|e| e.name.as_ref());
+    unique(exceptions(), "name", out);
+    for originate in &file.originate {
+        let called = name(originate);
+        if let Some(taken) = exceptions().find(|e| Some(e.get_ref()) == called.as_ref()) {
+            let span = originate.name.as_ref().map_or(originate.span(), Spanned::span);
+            let error = Diagnostic::error(taken.span(), format!("the name {} is taken", taken.get_ref()));
+            out.push(error.related(span, "by this origination"));
+        }
+    }
+}
+
+/// Without a prefix around it there is nothing to carve an exception out of.
+fn check_carve_outs(file: &file::File, out: &mut Vec<Diagnostic>) {
+    let originated: Option<Vec<IpNet>> = file.originate.iter().map(|o| get(&o.prefix)).collect();
+    let Some(originated) = originated else { return };
+    for keys in &file.exception {
+        let Some(mode) = keys.mode.as_ref().filter(|m| *m.get_ref() == ExceptionMode::CarveOut) else {
+            continue;
+        };
+        let own = keys.prefixes.iter().flat_map(|p| p.get_ref().iter().map(|p| *p.get_ref()));
+        let kms = keys.kms.iter().flat_map(|cloud| cloud.get_ref().kms_prefixes());
+        let prefixes: Vec<IpNet> = own.chain(kms).collect();
+        let covered = |prefix: &IpNet| originated.iter().any(|net| net.contains(prefix));
+        if !prefixes.is_empty() && !prefixes.iter().any(covered) {
+            let error = Diagnostic::error(mode.span(), "nothing to carve the exception out of");
+            out.push(error.label("carve-out").hint("[[originate]] prefix = \"0.0.0.0/0\" first"));
+        }
+    }
+}
+
+/// What the policy knows of a neighbor.
+pub(super) fn neighbor_policy(keys: &file::Neighbor, peer: &PeerConfig) -> NeighborPolicy {
+    let names = |list: Vec<Spanned<String>>| list.into_iter().map(Spanned::into_inner).collect();
+    NeighborPolicy {
+        name: peer.name.clone(),
+        local_as: peer.local_as,
+        remote_as: peer.remote_as,
+        families: peer.families.clone(),
+        announce: get(&keys.announce).map(names),
+        overrides: overrides(&keys.route),
+    }
+}
+
+/// Every name of the neighbor's announce list is that of an origination or an exception.
+pub(super) fn check_announce(file: &file::File, keys: &file::Neighbor, out: &mut Vec<Diagnostic>) {
+    let originations = file.originate.iter().filter_map(name);
+    let known: Vec<String> = originations.chain(file.exception.iter().filter_map(|e| get(&e.name))).collect();
+    for listed in keys.announce.iter().flat_map(|list| list.get_ref()) {
+        if known.contains(listed.get_ref()) {
+            continue;
+        }
+        let error = Diagnostic::error(listed.span(), format!("nothing is called \"{}\"", listed.get_ref()));
+        let hint = match closest(listed.get_ref(), known.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None if known.is_empty() => "there is no [[originate]] and no [[exception]]".to_owned(),
+            None => format!("originations and exceptions are {}", known.join(", ")),
+        };
+        out.push(error.label("neither an [[originate]] nor an [[exception]]").hint(hint));
+    }
+}
+
+/// What the neighbor would be told can be said over its session.
+pub(super) fn check_decisions(
+    keys: &file::Neighbor,
+    peer: &PeerConfig,
+    decisions: &[Decision],
+    out: &mut Vec<Diagnostic>,
+) {
+    for listed in keys.announce.iter().flat_map(|list| list.get_ref()) {
+        let of_name = |d: &&Decision| source_name(&d.source) == listed.get_ref();
+        let mut of_listed = decisions.iter().filter(of_name).peekable();
+        if of_listed.peek().is_some() && of_listed.all(|d| matches!(d.because, Reason::Family { .. })) {
+            let error = Diagnostic::error(
+                listed.span(),
+                format!("\"{}\" is of a family that is not exchanged", listed.get_ref()),
+            );
+            out.push(error.hint("add it to this neighbor's families"));
+        }
+    }
+    let remote = Family::of(&IpNet::from(peer.transport.remote.ip()));
+    let unsayable = |d: &&Decision| {
+        matches!(&d.outcome, Outcome::Announce(route)
+        if route.attributes.next_hop == NextHop::Own && Family::of(&route.prefix) != remote)
+    };
+    if let Some(decision) = decisions.iter().find(unsayable) {
+        let span = keys.families.as_ref().map_or(keys.span(), Spanned::span);
+        let message = format!("{} cannot have the next hop \"self\" over this session", decision.prefix);
+        let error =
+            Diagnostic::error(span, message).label(format!("the session itself is {}", address_kind(remote)));
+        out.push(error.hint("give it a next-hop of its own family"));
+    }
+}
+
+/// What a decision's source is called.
+pub(super) fn source_name(source: &Source) -> &str {
+    match source {
+        Source::Origination(name) | Source::Exception(name) => name,
+    }
+}
+
+fn address_kind(family: Family) -> &'static str {
+    if family == Family::IPV4_UNICAST { "IPv4" } else { "IPv6" }
+}

@@ -1,0 +1,171 @@
+//! Configuration: from the text of a file to values that have been checked.
+//!
+//! ```text
+//!   text --toml--> document --reader--> File --check--> Edge | Deployment | Scenario
+//!                     |                  |       |
+//!                     +------------------+-------+---> diagnostics, each with its place
+//! ```
+//!
+//! There are two types for everything. A `File` is what was written: any key may be missing, and each value knows where
+//! it stands. What the program uses ([`Edge`], [`Deployment`], [`Scenario`]) is whole and makes sense, and cannot be
+//! had from a file with an error. Nothing on this way stops at the first error: whoever fixes a file wants all of them.
+
+pub mod azure;
+mod diagnostic;
+pub mod edge;
+mod reader;
+pub mod scenario;
+mod secret;
+mod value;
+
+pub use diagnostic::{Diagnostic, Position, Severity, Source, Span};
+
+use azure::Deployment;
+use edge::Edge;
+use scenario::Scenario;
+
+use crate::cli::Failure;
+use crate::logging;
+use reader::Table;
+use std::io;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::DeTable;
+
+/// What became of a file.
+pub struct Loaded<T> {
+    /// The file.
+    pub source: Source,
+    /// What is wrong with it, from top to bottom.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The value, if nothing is an error.
+    pub value: Option<T>,
+}
+
+/// The value of any of the three kinds of files.
+pub enum Any {
+    /// It has a `[bgp]`.
+    Edge(Edge),
+    /// It has a `[gateway]`.
+    Gateway(Deployment),
+    /// It has an `[edge]` and an `[azure]`.
+    Scenario(Scenario),
+}
+
+impl Source {
+    /// Reads a file. It must be UTF-8, as TOML is.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let wrong = |problem: io::Error| Failure::Wrong(format!("error: {}: {problem}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(wrong)?;
+        Ok(Self { path: path.display().to_string(), text })
+    }
+
+    /// The scenario that the lab runs when it is given none.
+    pub fn built_in() -> Self {
+        let text = include_str!("../../../../config/lab.toml");
+        Self { path: "config/lab.toml (built in)".to_owned(), text: text.to_owned() }
+    }
+
+    /// What paths in the file start from.
+    fn folder(&self) -> PathBuf {
+        Path::new(&self.path).parent().map(Path::to_owned).unwrap_or_default()
+    }
+
+    /// Reads an edge.
+    pub fn edge(self) -> Loaded<Edge> {
+        self.load(edge::File::fields, edge::File::check)
+    }
+
+    /// Reads a gateway with its networks.
+    pub fn gateway(self) -> Loaded<Deployment> {
+        self.load(azure::File::fields, |file, _, out| file.check(out))
+    }
+
+    /// Reads a scenario.
+    pub fn scenario(self) -> Loaded<Scenario> {
+        self.load(scenario::File::fields, scenario::File::check)
+    }
+
+    /// Reads what the file's tables say that it is; an edge where they do not.
+    pub fn any(self) -> Loaded<Any> {
+        let (document, _) = DeTable::parse_recoverable(&self.text);
+        let has = |key| document.get_ref().contains_key(key);
+        if has("edge") || has("azure") || has("expect") {
+            self.scenario().map(Any::Scenario)
+        } else if has("gateway") || has("vnet") {
+            self.gateway().map(Any::Gateway)
+        } else {
+            self.edge().map(Any::Edge)
+        }
+    }
+
+    fn load<F, T>(
+        self,
+        fields: fn(&mut Table<'_>) -> F,
+        check: fn(&F, &Path, &mut Vec<Diagnostic>) -> Option<T>,
+    ) -> Loaded<T> {
+        let mut out = Vec::new();
+        let file = self.read_with(fields, &mut out);
+        let value = file.and_then(|file| check(&file, &self.folder(), &mut out));
+        out.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
+        let value = value.filter(|_| out.iter().all(|d| d.severity != Severity::Error));
+        Loaded { source: self, diagnostics: out, value }
+    }
+
+    /// `None` if it is not even TOML: what the parser makes of the rest would be guesses.
+    fn read_with<F>(&self, fields: fn(&mut Table<'_>) -> F, out: &mut Vec<Diagnostic>) -> Option<F> {
+        let (document, errors) = DeTable::parse_recoverable(&self.text);
+        out.extend(
+            errors.iter().map(|e| Diagnostic::error(e.span().unwrap_or(0..0), e.message()).label("not TOML")),
+        );
+        if !errors.is_empty() {
+            return None;
+        }
+        let mut table = Table::document(&document, out);
+        let file = fields(&mut table);
+        table.finish();
+        Some(file)
+    }
+}
+
+impl<T> Loaded<T> {
+    fn map<U>(self, f: fn(T) -> U) -> Loaded<U> {
+        Loaded { source: self.source, diagnostics: self.diagnostics, value: self.value.map(f) }
+    }
+
+    /// How many diagnostics there are of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// The diagnostics with their lines.
+    pub fn render(&self, styled: bool) -> String {
+        self.source.render(&self.diagnostics, styled)
+    }
+
+    /// The value, its warnings logged; or else the errors, rendered.
+    ///
+    /// # Errors
+    /// The file has an error.
+    pub fn accept(self) -> Result<T, Failure> {
+        let rendered = self.render(logging::styled(&io::stderr()));
+        let value = self.value.ok_or(Failure::Wrong(rendered))?;
+        for Position { file, line, message, hint, .. } in self.source.positions(&self.diagnostics) {
+            tracing::warn!(file, line, hint, "{message}");
+        }
+        Ok(value)
+    }
+}
+
+/// The value without its place.
+fn get<T: Clone>(value: &Option<Spanned<T>>) -> Option<T> {
+    value.as_ref().map(|value| value.get_ref().clone())
+}
+
+/// Turns the words of another crate, `what is wrong: what to do`, into a diagnostic with a hint.
+fn from_words(new: fn(Span, String) -> Diagnostic, span: Span, words: &str) -> Diagnostic {
+    match words.split_once(": ").or_else(|| words.split_once("; ")) {
+        Some((message, hint)) => new(span, message.to_owned()).hint(hint),
+        None => new(span, words.to_owned()),
+    }
+}

@@ -1,0 +1,365 @@
+//! Single values: numbers, durations, addresses, prefixes, communities and the words of enumerations. Each says what
+//! it wants where it cannot be read.
+
+use super::diagnostic::Diagnostic;
+use super::reader::{Node, Value, closest, wrong_type};
+use ipnet::{IpNet, Ipv4Net};
+use quadzero_codec::{
+    Asn, Community, ExtendedCommunity, Family, HoldTime, LargeCommunity, NextHop, Origin, Role, RouterId,
+};
+use quadzero_fsm::{Import, Md5Key, Mode};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use toml::de::DeValue;
+
+/// No timer of a neighbor is longer.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why a text is not the value wanted, and what to do about it.
+pub(super) struct Problem {
+    message: String,
+    hint: String,
+}
+
+impl Problem {
+    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into() }
+    }
+}
+
+/// Reads a string by `parse`.
+pub(super) fn text<T>(
+    node: &Node<'_>,
+    out: &mut Vec<Diagnostic>,
+    parse: impl FnOnce(&str) -> Result<T, Problem>,
+) -> Option<T> {
+    let DeValue::String(text) = node.get_ref() else {
+        out.push(wrong_type(node, "a string"));
+        return None;
+    };
+    take(node, out, parse(text))
+}
+
+fn take<T>(node: &Node<'_>, out: &mut Vec<Diagnostic>, result: Result<T, Problem>) -> Option<T> {
+    let report = |problem: Problem| {
+        out.push(Diagnostic::error(node.span(), problem.message).label("this value").hint(problem.hint));
+    };
+    result.map_err(report).ok()
+}
+
+fn integer(node: &Node<'_>) -> Option<i128> {
+    let DeValue::Integer(integer) = node.get_ref() else { return None };
+    i128::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+fn number<T: TryFrom<i128>>(
+    node: &Node<'_>,
+    out: &mut Vec<Diagnostic>,
+    least: i128,
+    most: i128,
+) -> Option<T> {
+    let Some(number) = integer(node) else {
+        out.push(wrong_type(node, "an integer"));
+        return None;
+    };
+    let in_range = (least..=most).contains(&number).then(|| T::try_from(number).ok()).flatten();
+    let problem = || Problem::new(format!("{number} is out of range"), format!("from {least} to {most}"));
+    take(node, out, in_range.ok_or_else(problem))
+}
+
+macro_rules! numbers {
+    ($($Type:ty: $least:literal ..= $most:expr,)*) => { $(
+        impl Value for $Type {
+            fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+                number(node, out, $least, i128::from($most))
+            }
+        }
+    )* };
+}
+
+numbers! {
+    u8: 0..=u8::MAX,
+    u16: 1..=u16::MAX,
+    u32: 0..=u32::MAX,
+}
+
+impl Value for usize {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        number(node, out, 1, u32::MAX.into())
+    }
+}
+
+impl Value for Asn {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        // RFC 7607 reserves 0 and RFC 7300 the last one.
+        number(node, out, 1, i128::from(u32::MAX) - 1).map(Self)
+    }
+}
+
+impl Value for bool {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        let boolean = node.get_ref().as_bool();
+        if boolean.is_none() {
+            out.push(wrong_type(node, "true or false"));
+        }
+        boolean
+    }
+}
+
+impl Value for String {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        let some = |text: &str| match text.trim() {
+            "" => Err(Problem::new("an empty string", "leave the key out, or give it a value")),
+            _ => Ok(text.to_owned()),
+        };
+        text(node, out, some)
+    }
+}
+
+impl Value for Duration {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        let how = "seconds (3), or a text like \"500ms\", \"3s\", \"2m\", \"1h\"";
+        let found = match node.get_ref() {
+            DeValue::Integer(_) => integer(node).and_then(|n| u64::try_from(n).ok()).map(Self::from_secs),
+            DeValue::String(text) => duration(text),
+            _ => {
+                out.push(wrong_type(node, "a duration").hint(how));
+                return None;
+            }
+        };
+        let result = match found {
+            None => Err(Problem::new("not a duration", how)),
+            Some(Self::ZERO) => Err(Problem::new("a duration of zero", "leave the key out for its default")),
+            Some(long) if long > LONGEST => Err(Problem::new("a very long duration", "at most \"24h\"")),
+            Some(duration) => Ok(duration),
+        };
+        take(node, out, result)
+    }
+}
+
+/// `500ms`, `3s`, `2m`, `1h`.
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let number: u64 = number.parse().ok()?;
+    match unit.trim_start() {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => number.checked_mul(60).map(Duration::from_secs),
+        "h" => number.checked_mul(60 * 60).map(Duration::from_secs),
+        _ => None,
+    }
+}
+
+impl Value for HoldTime {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        if integer(node) == Some(0) {
+            return Some(Self::ZERO);
+        }
+        let duration = Duration::read(node, out)?;
+        let whole = (duration.subsec_nanos() == 0).then(|| u16::try_from(duration.as_secs()).ok()).flatten();
+        let result = match whole.map(Self::new) {
+            Some(Some(hold_time)) => Ok(hold_time),
+            Some(None) => {
+                let message = format!("a hold time of {} s is forbidden (RFC 4271 §4.2)", duration.as_secs());
+                Err(Problem::new(
+                    message,
+                    "0 (no hold timer), or at least 3 seconds; Azure's gateways say 180",
+                ))
+            }
+            None => Err(Problem::new("not a hold time", "whole seconds, from 3 to 65535, or 0")),
+        };
+        take(node, out, result)
+    }
+}
+
+impl Value for RouterId {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        let hint =
+            "four octets written like an address and unique in the AS, usually an IPv4 address of this host";
+        text(node, out, |text| {
+            let id =
+                text.parse().map_err(|_| Problem::new(format!("\"{text}\" is not a router id"), hint))?;
+            Self::new(id)
+                .ok_or_else(|| Problem::new("the router id must not be 0.0.0.0 (RFC 6286 §2.1)", hint))
+        })
+    }
+}
+
+impl Value for IpAddr {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        text(node, out, address)
+    }
+}
+
+fn address(text: &str) -> Result<IpAddr, Problem> {
+    text.parse().map_err(|_| {
+        let hint = match text.split_once('/') {
+            Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
+                format!("without a length: \"{address}\"")
+            }
+            _ => "like \"10.1.0.4\" or \"2001:db8::4\"".to_owned(),
+        };
+        Problem::new(format!("\"{text}\" is not an IP address"), hint)
+    })
+}
+
+impl Value for Ipv4Addr {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        text(node, out, |text| match address(text)? {
+            IpAddr::V4(address) => Ok(address),
+            IpAddr::V6(_) => {
+                Err(Problem::new(format!("\"{text}\" is not an IPv4 address"), "like \"10.1.0.4\""))
+            }
+        })
+    }
+}
+
+impl Value for SocketAddr {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        text(node, out, |text| {
+            text.parse().map_err(|_| {
+                let hint = match text.parse::<IpAddr>() {
+                    Ok(address) => format!("with a port: \"{}\"", Self::new(address, 179)),
+                    Err(_) => "address and port, like \"0.0.0.0:179\" or \"[::]:179\"".to_owned(),
+                };
+                Problem::new(format!("\"{text}\" is not an address with a port"), hint)
+            })
+        })
+    }
+}
+
+impl Value for IpNet {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        text(node, out, prefix)
+    }
+}
+
+impl Value for Ipv4Net {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        text(node, out, |text| match prefix(text)? {
+            IpNet::V4(net) => Ok(net),
+            IpNet::V6(_) => {
+                Err(Problem::new(format!("\"{text}\" is not an IPv4 prefix"), "like \"10.1.0.0/16\""))
+            }
+        })
+    }
+}
+
+/// A prefix without host bits: what `10.1.0.1/16` announces is not what it shows.
+fn prefix(text: &str) -> Result<IpNet, Problem> {
+    let net: IpNet = text.parse().map_err(|_| {
+        let hint = match text.parse::<IpAddr>() {
+            Ok(address) => format!("for this one address: \"{}\"", IpNet::from(address)),
+            Err(_) => "like \"0.0.0.0/0\" or \"2001:db8::/32\"".to_owned(),
+        };
+        Problem::new(format!("\"{text}\" is not a prefix"), hint)
+    })?;
+    if net != net.trunc() {
+        let hint = format!(
+            "for the network: \"{}\"; for the one address: \"{}\"",
+            net.trunc(),
+            IpNet::from(net.addr())
+        );
+        return Err(Problem::new(format!("{net} has host bits set"), hint));
+    }
+    Ok(net)
+}
+
+impl Value for NextHop {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        text(node, out, |text| match text {
+            "self" => Ok(Self::Own),
+            _ => address(text).map(Self::Address).map_err(|_| {
+                let hint = "\"self\" (our address of the connection), or an IP address";
+                Problem::new(format!("\"{text}\" is not a next hop"), hint)
+            }),
+        })
+    }
+}
+
+impl Value for Md5Key {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        let problem = || Problem::new("not a TCP MD5 key (RFC 2385)", "1 to 80 octets");
+        text(node, out, |text| Self::new(text.as_bytes()).ok_or_else(problem))
+    }
+}
+
+macro_rules! parsed {
+    ($($Type:ty: $what:literal, $hint:literal;)*) => { $(
+        impl Value for $Type {
+            fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+                let problem = |text: &str| Problem::new(format!(concat!("\"{}\" is not ", $what), text), $hint);
+                text(node, out, |text| text.parse().map_err(|_| problem(text)))
+            }
+        }
+    )* };
+}
+
+parsed! {
+    Community: "a community", "like \"65010:100\", or \"no-export\", \"no-advertise\", \"graceful-shutdown\"";
+    ExtendedCommunity: "an extended community", "like \"rt:65010:1\", \"soo:65010:1\" or \"0x0002fde800000064\"";
+    LargeCommunity: "a large community", "like \"65010:1:2\"";
+}
+
+/// Reads one word of a list.
+pub(super) fn word<T: Copy>(
+    node: &Node<'_>,
+    out: &mut Vec<Diagnostic>,
+    what: &str,
+    words: &[(&str, T)],
+) -> Option<T> {
+    text(node, out, |text| {
+        let names = || words.iter().map(|(word, _)| *word);
+        let hint = || match closest(text, names()) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => {
+                format!("one of {}", names().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", "))
+            }
+        };
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        found.ok_or_else(|| Problem::new(format!("\"{text}\" is not {what}"), hint()))
+    })
+}
+
+/// The words of enumerations, each mapping in one place.
+macro_rules! words {
+    ($($Type:ty: $what:literal { $($word:literal => $value:expr,)* })*) => { $(
+        impl $crate::config::reader::Value for $Type {
+            fn read(
+                node: &$crate::config::reader::Node<'_>,
+                out: &mut Vec<$crate::config::diagnostic::Diagnostic>,
+            ) -> Option<Self> {
+                $crate::config::value::word(node, out, $what, &[$(($word, $value),)*])
+            }
+        }
+    )* };
+}
+pub(super) use words;
+
+words! {
+    Mode: "a mode" {
+        "both" => Self::Both,
+        "active" => Self::Active,
+        "passive" => Self::Passive,
+    }
+    Import: "an import rule" {
+        "none" => Self::None,
+        "all" => Self::All,
+    }
+    Origin: "an origin" {
+        "igp" => Self::Igp,
+        "egp" => Self::Egp,
+        "incomplete" => Self::Incomplete,
+    }
+    Role: "a BGP role (RFC 9234)" {
+        "provider" => Self::Provider,
+        "route-server" => Self::RouteServer,
+        "route-server-client" => Self::RouteServerClient,
+        "customer" => Self::Customer,
+        "peer" => Self::Peer,
+    }
+    Family: "an address family" {
+        "ipv4-unicast" => Self::IPV4_UNICAST,
+        "ipv6-unicast" => Self::IPV6_UNICAST,
+    }
+}

@@ -1,0 +1,18 @@
+//! quadzero: the on-premises edge of an Azure forced-tunneling design. The library behind the binary, so that tests can
+//! use it.
+//!
+//! ```text
+//!   command line --cli--> check, decode                      nothing is started
+//!                    +--> run, azure, lab                    sessions, until a signal
+//!                            |
+//!                 config: a file -> checked values, or every error with its line
+//! ```
+
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod decode;
+pub mod lab;
+pub mod logging;
+pub mod router;
