@@ -202,6 +202,23 @@ pub enum NextHopType {
     VirtualNetworkServiceEndpoint,
 }
 
+/// What tells the gateways apart. A new one does not compile until each question has its answer.
+impl GatewayKind {
+    /// The weight of its routes in Azure's listings (LAB-RS F).
+    pub const fn weight(self) -> u32 {
+        match self {
+            Self::VpnGateway => 32768,
+        }
+    }
+
+    /// Whether it tells its other peers of an exact 0.0.0.0/0 (VPN-FAQ D: it does not).
+    pub const fn relays_default(self) -> bool {
+        match self {
+            Self::VpnGateway => false,
+        }
+    }
+}
+
 impl Azure {
     /// The prefixes that the gateway stands for: its own network's, and those of the networks that use it.
     pub fn served_prefixes(&self) -> impl Iterator<Item = Ipv4Net> + '_ {

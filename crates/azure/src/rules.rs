@@ -385,7 +385,6 @@ fn of_connection(connection: &Connection, azure: &Azure) -> Vec<Breach> {
     let checks = [peer_asn(connection.asn, azure.gateway.asn), peer_address(connection.peer, &served)]
         .map(Result::err);
     let mut breaches: Vec<Breach> = checks.into_iter().flatten().collect();
-    breaches.extend(connection.static_prefixes.iter().filter_map(|prefix| announced(*prefix, &served).err()));
     if is_apipa(connection.peer) {
         let without = azure.gateway.instances.iter().filter(|instance| instance.apipa.is_empty());
         breaches.extend(

@@ -46,10 +46,14 @@ impl Table {
         )
     }
 
-    /// An exact default never; 0.0.0.0/1 and 128.0.0.0/1 are (RS-TS D, BREAKOUT F).
+    /// An exact default is not, its halves are, although one of them holds the network (RS-TS D, BREAKOUT F).
     fn is_passed_on(&self, prefix: Ipv4Net) -> bool {
         let overlaps = |own: Ipv4Net| own.contains(&prefix) || prefix.contains(&own);
-        prefix != DEFAULT && (is_half(prefix) || !self.azure.served_prefixes().any(overlaps))
+        match prefix.prefix_len() {
+            0 => self.azure.gateway.kind.relays_default(),
+            1 => true,
+            _ => !self.azure.served_prefixes().any(overlaps),
+        }
     }
 
     /// MED 0 was seen on transit routes, and no community (LAB-BGP F).
@@ -65,11 +69,6 @@ impl Table {
             ..Attributes::default()
         }
     }
-}
-
-/// The halves of the default hold every network, and are passed on all the same.
-fn is_half(prefix: Ipv4Net) -> bool {
-    prefix.prefix_len() == 1
 }
 
 /// The best path as an instance sees it: of those used, one of its own before one of its twin's (eBGP before iBGP, RFC 4271

@@ -9,9 +9,6 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The weight of every route that a VPN gateway has learned (LAB-RS F).
-const WEIGHT: u32 = 32768;
-
 /// How a route got into the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum LearnedOrigin {
@@ -39,7 +36,7 @@ pub struct LearnedRoute {
     pub origin: LearnedOrigin,
     /// Who said so; the instance itself for the gateway's own.
     pub source_peer: IpAddr,
-    /// 32768.
+    /// Of the kind of gateway.
     pub weight: u32,
 }
 
@@ -86,7 +83,7 @@ impl Table {
     }
 
     /// How many routes an instance has from its twin.
-    pub fn routes_from_twin(&self, instance: usize) -> usize {
+    pub(crate) fn routes_from_twin(&self, instance: usize) -> usize {
         self.ibgp_rows(instance).count()
     }
 
@@ -103,7 +100,7 @@ impl Table {
             next_hop: None,
             origin: LearnedOrigin::Network,
             source_peer: address.into(),
-            weight: WEIGHT,
+            weight: self.azure.gateway.kind.weight(),
         };
         own.collect::<BTreeSet<_>>().into_iter().map(row).collect()
     }
@@ -119,7 +116,7 @@ impl Table {
             next_hop: self.hop(path).bgp_next_hop,
             origin: LearnedOrigin::EBgp,
             source_peer: gateway.connections[path.connection].peer,
-            weight: WEIGHT,
+            weight: self.azure.gateway.kind.weight(),
         })
     }
 
@@ -139,7 +136,7 @@ impl Table {
                     next_hop: Some(twin_address.into()),
                     origin: LearnedOrigin::IBgp,
                     source_peer: twin_address.into(),
-                    weight: WEIGHT,
+                    weight: self.azure.gateway.kind.weight(),
                 })
             })
         })

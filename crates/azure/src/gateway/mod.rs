@@ -70,7 +70,7 @@ pub struct GatewayRoute {
 }
 
 /// Why a route was not taken. The session stays, and its peer is not told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
     /// It is a prefix of the virtual network, or lies inside one (VPN-FAQ D).
@@ -80,7 +80,7 @@ pub enum Refusal {
 }
 
 /// A route that was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
     /// The prefix.

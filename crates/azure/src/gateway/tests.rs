@@ -5,7 +5,10 @@ use crate::testing::{OSLO, PARIS, active_standby, after_paris, azure, heard, ip,
 use quadzero_codec::{AsPath, Asn, Community, Origin};
 use quadzero_rib::Route;
 
-fn table(azure: Azure, sessions: &[(usize, usize, &[(&str, &[u32])])]) -> Table {
+/// An instance, a site, and what it says: prefixes with their paths.
+type Said<'a> = (usize, usize, &'a [(&'a str, &'a [u32])]);
+
+fn table(azure: Azure, sessions: &[Said<'_>]) -> Table {
     let all: Vec<Heard> = sessions.iter().map(|(i, site, routes)| heard(&azure, *i, *site, routes)).collect();
     Table::new(Arc::new(azure), &all)
 }

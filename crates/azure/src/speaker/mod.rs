@@ -38,8 +38,8 @@ use tracing::{info, warn};
 /// BGP's port.
 const PORT: u16 = 179;
 
-/// Where the addresses of BGP are on this machine: instances are bound there, peers are dialled there. An address that is not
-/// named is itself, at port 179.
+/// Where the addresses of BGP are on this machine: instances are bound there, peers are dialled there and dial from there
+/// (from any port). An address that is not named is itself, at port 179.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints(pub HashMap<IpAddr, SocketAddr>);
 
@@ -56,6 +56,9 @@ pub enum StartError {
     /// Azure would refuse the deployment.
     #[error("Azure refuses this: {}", Lines(.0))]
     Refused(Vec<Finding>),
+    /// Two peers are at one address: connections that come in could not be told apart.
+    #[error("two peers have endpoints at {0}: give each an address of its own, ports do not tell them apart")]
+    SharedHost(IpAddr),
     /// An address cannot be bound, or a peer not be configured.
     #[error("cannot use {address}: {source}")]
     Socket {
@@ -96,12 +99,13 @@ pub struct Mock {
 }
 
 impl Mock {
-    /// Starts listening and, towards peers that are not APIPA, dialling.
+    /// Starts listening and, towards peers that are not APIPA, dialling. Call it within a tokio runtime.
     ///
     /// # Errors
     /// What Azure would refuse, and what the system refuses.
     pub fn start(azure: Azure, endpoints: &Endpoints) -> Result<Self, StartError> {
         refuse_errors(&azure)?;
+        refuse_shared_hosts(&azure, endpoints)?;
         let azure = Arc::new(azure);
         let speakers: Vec<Speaker> = azure.gateway.instances.iter().map(|_| Speaker::new()).collect();
         let table = Table::new(azure.clone(), &[]);
@@ -238,6 +242,15 @@ fn refuse_errors(azure: &Azure) -> Result<(), StartError> {
     findings.iter().filter(|f| f.breach.severity() == Severity::Warning).for_each(|f| warn!("{f}"));
     findings.retain(|finding| finding.breach.severity() == Severity::Error);
     if findings.is_empty() { Ok(()) } else { Err(StartError::Refused(findings)) }
+}
+
+fn refuse_shared_hosts(azure: &Azure, endpoints: &Endpoints) -> Result<(), StartError> {
+    let mut hosts = BTreeSet::new();
+    let mut peers = azure.gateway.connections.iter().map(|connection| endpoints.of(connection.peer).ip());
+    match peers.find(|host| !hosts.insert(*host)) {
+        Some(host) => Err(StartError::SharedHost(host)),
+        None => Ok(()),
+    }
 }
 
 /// Each instance listens at its private address, and at the APIPA addresses that its sessions use.

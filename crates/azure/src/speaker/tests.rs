@@ -353,6 +353,15 @@ async fn does_not_start_what_azure_refuses() {
     assert_eq!(findings.len(), 2);
 }
 
+#[tokio::test]
+async fn does_not_start_with_two_peers_at_one_address() {
+    let mut endpoints = Endpoints::default();
+    for (peer, port) in [("10.51.255.254", 1179), ("10.52.255.254", 2179)] {
+        endpoints.0.insert(peer.parse().unwrap(), SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    assert!(matches!(Mock::start(azure(), &endpoints), Err(StartError::SharedHost(_))));
+}
+
 #[test]
 fn an_address_without_an_endpoint_is_itself_at_port_179() {
     let address: IpAddr = "10.1.0.4".parse().unwrap();

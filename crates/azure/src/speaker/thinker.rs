@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::config::Azure;
-use crate::gateway::{Heard, Table, prefix_count};
+use crate::gateway::{Heard, Refused, Table, prefix_count};
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_rib::RouteSet;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tracing::warn;
+use tracing::{info, warn};
 
 /// Looks at all sessions whenever one has news, and tells all of them what follows.
 pub(super) struct Thinker {
@@ -70,7 +70,7 @@ impl Thinker {
             tokio::select! {
                 () = self.news.notified() => self.think(),
                 Some(over) = self.penalties.join_next() => if let Ok(session) = over { self.forgive(session) },
-                _ = self.watching.join_next() => return,
+                Some(_) = self.watching.join_next() => return,
             }
         }
     }
@@ -88,7 +88,17 @@ impl Thinker {
                 changed
             });
         }
+        self.tell_refusals(&table);
         self.published.send_replace(Arc::new(table));
+    }
+
+    /// Azure does not say what it drops; somebody who tests an edge wants to know.
+    fn tell_refusals(&self, table: &Table) {
+        let known: BTreeSet<Refused> = self.published.borrow().refused().iter().copied().collect();
+        for Refused { prefix, peer, why } in table.refused().iter().filter(|refused| !known.contains(refused))
+        {
+            info!(%peer, %prefix, "route dropped: {why}");
+        }
     }
 
     /// What the Established sessions have brought. The version is read first: a table that changes meanwhile
