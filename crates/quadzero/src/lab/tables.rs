@@ -1,0 +1,115 @@
+//! A report for people.
+
+use super::report::{Report, SessionRow, VerdictRow};
+use comfy_table::{Table, presets::NOTHING};
+use quadzero_azure::effective::EffectiveRoute;
+use quadzero_azure::gateway::LearnedRoute;
+use std::fmt::Display;
+
+/// Rows of a table of routes that are shown; of the others, their number.
+const SHOWN: usize = 12;
+
+pub(super) fn render(report: &Report) -> String {
+    let mut out = String::new();
+    section(&mut out, "Sessions of the edge", sessions(&report.sessions), 0);
+    let learned = &report.learned_routes.value;
+    section(&mut out, "Learned by the gateway", learned_routes(learned), learned.len());
+    for (subnet, routes) in &report.effective_routes {
+        let title = format!("Effective routes of a network interface in {subnet}");
+        section(&mut out, &title, effective_routes(&routes.value), routes.value.len());
+    }
+    section(&mut out, "Where packets go", verdicts(&report.verdicts), 0);
+    let kept = report.verdicts.iter().filter(|v| v.holds).count();
+    out += &format!("{kept} of {} expectations hold", report.verdicts.len());
+    out += if report.holds() { ".\n" } else { ", or a session is not up: the scenario FAILS.\n" };
+    out
+}
+
+fn section(out: &mut String, title: &str, table: Table, rows: usize) {
+    *out += &format!("{title}\n");
+    for line in table.lines() {
+        *out += &format!("  {}\n", line.trim_end());
+    }
+    if rows > SHOWN {
+        *out += &format!("  ... and {} more (--json shows all)\n", rows - SHOWN);
+    }
+    *out += "\n";
+}
+
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header);
+    table
+}
+
+fn sessions(rows: &[SessionRow]) -> Table {
+    let mut table = table(["Neighbor", "AS", "State", "PfxSnt", "PfxRcd", "Last reset"]);
+    for row in rows {
+        let reason = row.last_down.clone().unwrap_or_default();
+        table.add_row([
+            row.neighbor.clone(),
+            row.remote_as.to_string(),
+            row.state.clone(),
+            row.prefixes_sent.to_string(),
+            row.prefixes_received.to_string(),
+            reason,
+        ]);
+    }
+    table
+}
+
+fn learned_routes(rows: &[LearnedRoute]) -> Table {
+    let mut table = table(["Network", "Next hop", "Origin", "Source peer", "AS path", "Weight", "Instance"]);
+    for row in rows.iter().take(SHOWN) {
+        table.add_row([
+            row.network.to_string(),
+            option(row.next_hop.as_ref()),
+            format!("{:?}", row.origin),
+            row.source_peer.to_string(),
+            row.as_path.clone(),
+            row.weight.to_string(),
+            row.local_address.to_string(),
+        ]);
+    }
+    table
+}
+
+fn effective_routes(rows: &[EffectiveRoute]) -> Table {
+    let mut table = table(["Source", "State", "Address prefix", "Next hop type", "Next hop IP"]);
+    for row in rows.iter().take(SHOWN) {
+        table.add_row([
+            format!("{:?}", row.source),
+            format!("{:?}", row.state),
+            list(&row.address_prefix),
+            format!("{:?}", row.next_hop_type),
+            list(&row.next_hop_ip_address),
+        ]);
+    }
+    table
+}
+
+fn verdicts(rows: &[VerdictRow]) -> Table {
+    let mut table = table(["From", "To", "Verdict", "By route", "Expected", ""]);
+    for row in rows {
+        let Some(answer) = &row.answer else { continue };
+        let activation = answer.activation.as_ref().map(|a| format!("; {a}")).unwrap_or_default();
+        let by = answer.decision.winners.first().map(|winner| list(&winner.address_prefix));
+        table.add_row([
+            row.from.clone(),
+            answer.destination.to_string(),
+            format!("{}{activation}", answer.verdict),
+            by.unwrap_or_default(),
+            row.expected.clone(),
+            if row.holds { "ok" } else { "WRONG" }.to_owned(),
+        ]);
+    }
+    table
+}
+
+fn option(value: Option<&impl Display>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
+}
+
+fn list(values: &[impl Display]) -> String {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
