@@ -243,6 +243,9 @@ impl Gateway {
 
     /// The address that an instance peers from with a connection: an APIPA one if the peer's is one, else the private one
     /// (CFG-BGP D). Of several, the one in the peer's /30, else the first; none configured leaves the private one.
+    ///
+    /// # Panics
+    /// If there is no such instance or connection.
     pub fn local_address(&self, instance: usize, connection: usize) -> Ipv4Addr {
         let instance = &self.instances[instance];
         let IpAddr::V4(peer) = self.connections[connection].peer else { return instance.address };
@@ -255,6 +258,9 @@ impl Gateway {
 
     /// What network interfaces show as next hop for an instance: the public address of an active-standby gateway, the private
     /// ones of an active-active gateway (LAB-DEF F, LAB-BGP F).
+    ///
+    /// # Panics
+    /// If there is no such instance.
     pub fn shown_next_hop(&self, instance: usize) -> Ipv4Addr {
         let instance = &self.instances[instance];
         if self.is_active_active() {

@@ -126,6 +126,9 @@ pub struct Decision {
 }
 
 /// The effective routes of every network interface in a subnet that belongs to the network `vnet`.
+///
+/// # Panics
+/// If there is no such network.
 pub fn effective_routes(
     azure: &Azure,
     vnet: usize,

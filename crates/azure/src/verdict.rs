@@ -197,7 +197,8 @@ mod tests {
     use super::*;
     use crate::gateway::Table;
     use crate::kms::{Cloud, SERVERS};
-    use crate::testing::{after_paris, azure, ip, net, user_route, vm};
+    use crate::testing::{OSLO, PARIS, after_paris, azure, heard, ip, net, user_route, vm};
+    use std::sync::Arc;
 
     const KMS: &str = "20.118.99.224";
 
@@ -309,6 +310,22 @@ mod tests {
         azure.gateway.connections[0].static_prefixes.push(net("0.0.0.0/0"));
         let fixed = after_paris(azure, &[]);
         assert!(is_forced(&ask(&fixed, "198.51.100.7")));
+    }
+
+    /// The user route leads to the gateway; there, the longest prefix decides by which way.
+    #[test]
+    fn the_gateway_takes_the_longest_prefix_that_it_has() {
+        let mut azure = azure();
+        vm(&mut azure).routes.push(user_route("0.0.0.0/0", NextHopType::VirtualNetworkGateway));
+        let paris = heard(&azure, 0, PARIS, &[("0.0.0.0/0", &[65010])]);
+        let oslo = heard(&azure, 1, OSLO, &[("198.51.100.0/24", &[65020])]);
+        vm(&mut azure).propagate_gateway_routes = false;
+        let table = Table::new(Arc::new(azure), &[paris, oslo]);
+        let way = |destination| match ask(&table, destination).verdict {
+            Verdict::OnPremises { hops } => hops.into_iter().map(|hop| hop.connection).collect::<Vec<_>>(),
+            _ => Vec::new(),
+        };
+        assert_eq!((way("198.51.100.7"), way("198.51.101.7")), (vec!["oslo".into()], vec!["paris".into()]));
     }
 
     #[test]

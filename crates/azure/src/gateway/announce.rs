@@ -11,6 +11,9 @@ impl Table {
     /// The routes that an instance announces to the peer of a connection: the network's prefixes, those of local network
     /// gateways, the host routes of the other peers, and what the other peers announced, save for 0.0.0.0/0 and whatever overlaps
     /// the network (VPN-FAQ D, LAB-BGP F). The next hop is the instance itself.
+    ///
+    /// # Panics
+    /// If there is no such instance or connection.
     pub fn announced(&self, instance: usize, connection: usize) -> RouteSet {
         let own = Arc::new(self.own_attributes());
         let own_routes = self

@@ -1,6 +1,6 @@
 //! The gateway's tables in the shape of Azure's list commands (azure.md §1.7).
 
-use super::{Path, Table, host_route, static_prefixes};
+use super::{Table, host_route, static_prefixes};
 use crate::effective::Listing;
 use ipnet::{IpNet, Ipv4Net};
 use quadzero_codec::AsPath;
@@ -64,11 +64,11 @@ impl Table {
     /// What `list-learned-routes` prints: for each instance its own, what its peers said, and what its twin said.
     pub fn learned_routes(&self) -> Listing<LearnedRoute> {
         let instances = 0..self.azure.gateway.instances.len();
-        let rows = |i| self.network_rows(i).into_iter().chain(self.ebgp_rows(i)).chain(self.ibgp_rows(i));
+        let rows = |i| self.network_rows(i).chain(self.ebgp_rows(i)).chain(self.ibgp_rows(i));
         Listing { value: instances.flat_map(rows).collect() }
     }
 
-    /// What `list-advertised-routes --peer` prints: what each instance tells the peer. Empty for an unknown peer.
+    /// What `list-advertised-routes --peer` prints if every instance has a session with the peer. Empty for an unknown peer.
     pub fn advertised_routes(&self, peer: IpAddr) -> Listing<AdvertisedRoute> {
         let gateway = &self.azure.gateway;
         let Some(connection) = gateway.connections.iter().position(|c| c.peer == peer) else {
@@ -87,56 +87,53 @@ impl Table {
         self.ibgp_rows(instance).count()
     }
 
-    fn network_rows(&self, instance: usize) -> Vec<LearnedRoute> {
-        let address = self.azure.gateway.instances[instance].address;
+    fn network_rows(&self, instance: usize) -> impl Iterator<Item = LearnedRoute> + '_ {
         let connections = &self.azure.gateway.connections;
         let statics = connections.iter().flat_map(static_prefixes);
-        let own =
-            self.azure.served_prefixes().chain(statics).chain(connections.iter().filter_map(host_route));
-        let row = |network| LearnedRoute {
+        let hosts = connections.iter().filter_map(host_route);
+        let own: BTreeSet<Ipv4Net> = self.azure.served_prefixes().chain(statics).chain(hosts).collect();
+        own.into_iter().map(move |network| self.network_row(instance, network))
+    }
+
+    fn network_row(&self, instance: usize, network: Ipv4Net) -> LearnedRoute {
+        let gateway = &self.azure.gateway;
+        let address = gateway.instances[instance].address;
+        LearnedRoute {
             as_path: String::new(),
             local_address: address,
             network,
             next_hop: None,
             origin: LearnedOrigin::Network,
             source_peer: address.into(),
-            weight: self.azure.gateway.kind.weight(),
-        };
-        own.collect::<BTreeSet<_>>().into_iter().map(row).collect()
+            weight: gateway.kind.weight(),
+        }
     }
 
     fn ebgp_rows(&self, instance: usize) -> impl Iterator<Item = LearnedRoute> + '_ {
         let gateway = &self.azure.gateway;
-        let paths =
-            self.paths.iter().flat_map(|(prefix, paths)| paths.iter().map(move |path| (*prefix, path)));
+        let paths = self.paths.iter().flat_map(|(network, paths)| paths.iter().map(|path| (*network, path)));
         paths.filter(move |(_, path)| path.instance == instance).map(move |(network, path)| LearnedRoute {
             as_path: joined(&path.attributes.as_path),
             local_address: gateway.local_address(instance, path.connection),
-            network,
             next_hop: self.hop(path).bgp_next_hop,
             origin: LearnedOrigin::EBgp,
             source_peer: gateway.connections[path.connection].peer,
-            weight: self.azure.gateway.kind.weight(),
+            ..self.network_row(instance, network)
         })
     }
 
     /// Each instance tells its twin the best of what its own peers said, with itself as next hop (LAB-BGP F).
     fn ibgp_rows(&self, instance: usize) -> impl Iterator<Item = LearnedRoute> + '_ {
-        let address = self.azure.gateway.instances[instance].address;
-        let twins = (0..self.azure.gateway.instances.len()).filter(move |twin| *twin != instance);
-        let best = |paths: &'_ [Path], twin| paths.iter().position(|path: &Path| path.instance == twin);
-        twins.flat_map(move |twin| {
-            let twin_address = self.azure.gateway.instances[twin].address;
+        let instances = self.azure.gateway.instances.iter().enumerate();
+        instances.filter(move |&(twin, _)| twin != instance).flat_map(move |(twin, said_by)| {
             self.paths.iter().filter_map(move |(network, paths)| {
-                let path = &paths[best(paths, twin)?];
+                let path = paths.iter().find(|path| path.instance == twin)?;
                 Some(LearnedRoute {
                     as_path: joined(&path.attributes.as_path),
-                    local_address: address,
-                    network: *network,
-                    next_hop: Some(twin_address.into()),
+                    next_hop: Some(said_by.address.into()),
                     origin: LearnedOrigin::IBgp,
-                    source_peer: twin_address.into(),
-                    weight: self.azure.gateway.kind.weight(),
+                    source_peer: said_by.address.into(),
+                    ..self.network_row(instance, *network)
                 })
             })
         })

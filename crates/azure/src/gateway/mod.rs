@@ -113,6 +113,9 @@ pub struct Table {
 
 impl Table {
     /// What the gateway knows after having heard this. `heard` has at most one entry for an instance and a connection.
+    ///
+    /// # Panics
+    /// If there is no such instance or connection.
     pub fn new(azure: Arc<Azure>, heard: &[Heard]) -> Self {
         let served: Vec<Ipv4Net> = azure.served_prefixes().collect();
         let mut accepted: BTreeMap<Ipv4Net, Vec<(&Heard, Arc<Attributes>)>> = BTreeMap::new();
@@ -163,7 +166,7 @@ impl Table {
             let used = paths.iter().filter(|path| path.used);
             hops.entry(*prefix).or_default().extend(used.map(|path| self.hop(path)));
         }
-        // A static prefix is the gateway's own, and beats what it learns.
+        // A static prefix is the gateway's own, and beats what it learns, as on any router (I).
         hops.extend(self.static_hops());
         hops.into_iter()
             .map(|(prefix, hops)| GatewayRoute { prefix, hops: hops.into_iter().collect() })
@@ -279,13 +282,13 @@ fn comparable(attributes: &Arc<Attributes>, compare_med: bool) -> Arc<Attributes
     Arc::new(Attributes { med: None, ..Attributes::clone(attributes) })
 }
 
-/// The address space of the local network gateway, without the peer's own host route, which the gateway adds by itself.
+/// The address space of the local network gateway.
 fn static_prefixes(connection: &Connection) -> impl Iterator<Item = Ipv4Net> + '_ {
-    let host = host_route(connection);
-    connection.static_prefixes.iter().map(Ipv4Net::trunc).filter(move |prefix| Some(*prefix) != host)
+    connection.static_prefixes.iter().map(Ipv4Net::trunc)
 }
 
-/// The host route that the gateway holds for each configured peer (LAB-BGP F).
+/// The host route that the gateway holds for each configured peer (LAB-BGP F). It is told to the other peers, and is the
+/// gateway's own affair otherwise: no source shows it on a network interface.
 fn host_route(connection: &Connection) -> Option<Ipv4Net> {
     match connection.peer {
         IpAddr::V4(peer) => Some(peer.into()),

@@ -146,9 +146,18 @@ impl Mock {
         self.table.borrow().learned_routes()
     }
 
-    /// What `az network vnet-gateway list-advertised-routes --peer` prints.
+    /// What `az network vnet-gateway list-advertised-routes --peer` prints: what each instance that has a session with the
+    /// peer tells it.
     pub fn advertised_routes(&self, peer: IpAddr) -> Listing<AdvertisedRoute> {
-        self.table.borrow().advertised_routes(peer)
+        let status = self.peer_status().value;
+        let connected = |row: &AdvertisedRoute| {
+            let mut sessions =
+                status.iter().filter(|s| s.neighbor == peer && s.local_address == row.local_address);
+            sessions.any(|s| s.state == PeerState::Connected)
+        };
+        let mut listing = self.table.borrow().advertised_routes(peer);
+        listing.value.retain(connected);
+        listing
     }
 
     /// What `az network nic show-effective-route-table` prints in a subnet, called `subnet` or `vnet/subnet`.

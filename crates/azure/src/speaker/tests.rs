@@ -265,6 +265,7 @@ async fn passes_halves_to_the_other_site_and_the_default_to_nobody() {
     assert!(to_oslo.has_learned("10.51.255.254/32") && !to_oslo.has_learned("10.52.255.254/32"));
     assert!(!from_paris.has_learned("128.0.0.0/1"));
     let advertised = mock.advertised_routes(mock.azure.gateway.connections[OSLO].peer).value;
+    assert!(advertised.iter().all(|row| row.local_address == ip("10.1.0.5")));
     assert!(
         advertised.iter().any(|row| row.network.to_string() == "128.0.0.0/1" && row.as_path == "65515-65010")
     );
@@ -273,21 +274,25 @@ async fn passes_halves_to_the_other_site_and_the_default_to_nobody() {
 /// azure.md §8, row 20: the limit is over all sessions, the one that crosses it is dropped, and may come back with fewer.
 #[tokio::test]
 async fn drops_the_session_that_brings_too_many_prefixes() {
-    let edge = Edge::new("127.51.255.9");
-    let mut azure = only_paris();
-    azure.gateway.max_prefixes = 3;
-    azure.gateway.switches.limit_penalty = Duration::from_millis(100);
-    let mock = start(azure, &[&edge]);
-    let both = ["10.1.0.4", "10.1.0.5"].map(|instance| edge.peer(&mock, ip(instance), |_| ()));
-    both[0].announce(&[("0.0.0.0/0", &[65010]), ("20.0.0.0/8", &[65010])]);
-    until(&mock, |table| table.routes().len() == 2).await;
-    both[1].announce(&[("0.0.0.0/0", &[65010]), ("30.0.0.0/8", &[65010]), ("31.0.0.0/8", &[65010])]);
-    let limit = ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES;
-    let dropped = |down: &Option<Down>| matches!(down, Some(Down::Received(n)) if n.code == limit);
-    both[1].until(|status| dropped(&status.last_down)).await;
-    assert_eq!(both[0].peer.status().borrow().counters.dropped, 0);
-    both[1].announce(&[("0.0.0.0/0", &[65010]), ("30.0.0.0/8", &[65010])]);
-    until(&mock, |table| hops(table, "0.0.0.0/0") == 2 && hops(table, "30.0.0.0/8") == 1).await;
+    // Whichever instance it is: the session that was there before stays.
+    for (first, second) in [("10.1.0.4", "10.1.0.5"), ("10.1.0.5", "10.1.0.4")] {
+        let edge = Edge::new("127.51.255.9");
+        let mut azure = only_paris();
+        azure.gateway.max_prefixes = 3;
+        azure.gateway.switches.limit_penalty = Duration::from_millis(100);
+        let mock = start(azure, &[&edge]);
+        let first = edge.peer(&mock, ip(first), |_| ());
+        first.announce(&[("0.0.0.0/0", &[65010]), ("20.0.0.0/8", &[65010])]);
+        until(&mock, |table| table.routes().len() == 2).await;
+        let second = edge.peer(&mock, ip(second), |_| ());
+        second.announce(&[("0.0.0.0/0", &[65010]), ("30.0.0.0/8", &[65010]), ("31.0.0.0/8", &[65010])]);
+        let limit = ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES;
+        let dropped = |down: &Option<Down>| matches!(down, Some(Down::Received(n)) if n.code == limit);
+        second.until(|status| dropped(&status.last_down)).await;
+        assert_eq!(first.peer.status().borrow().counters.dropped, 0);
+        second.announce(&[("0.0.0.0/0", &[65010]), ("30.0.0.0/8", &[65010])]);
+        until(&mock, |table| hops(table, "0.0.0.0/0") == 2 && hops(table, "30.0.0.0/8") == 1).await;
+    }
 }
 
 /// azure.md §8, row 22.

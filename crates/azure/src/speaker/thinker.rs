@@ -149,6 +149,7 @@ impl Thinker {
         if !session.stopped.load(Ordering::Relaxed) {
             session.peer.start();
         }
+        // It may be up already, brought back by hand.
         self.think();
     }
 }
