@@ -149,7 +149,7 @@ impl Speaker {
             allow(listener.as_ref(), &config)?;
         }
         let config = Arc::new(config);
-        let span = info_span!("peer", name = %config.name);
+        let span = info_span!("peer", neighbor = %config.name);
         let seed = self.seeds.hash_one(&config.name);
         let session = Session::new(config.clone(), self.encodings.clone(), seed);
         let shared = Arc::new(Shared {

@@ -8,8 +8,15 @@ use super::{
 };
 use crate::session::{Addresses, Direction, Down, Event, Input, Output, Session, State};
 use bytes::Bytes;
+use quadzero_codec::ErrorCode;
 use quadzero_rib::RouteSet;
-use std::{cell::RefCell, io, pin::Pin, sync::Arc, time::Instant};
+use std::{
+    cell::RefCell,
+    io,
+    pin::Pin,
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
 use tokio::{
     net::{TcpSocket, TcpStream},
     sync::watch,
@@ -19,6 +26,9 @@ use tokio::{
 use tracing::{Span, debug, error, info, warn};
 
 type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+
+/// Prefixes that a log line names.
+const SHOWN: usize = 16;
 
 /// Written to one peer before the others have their turn.
 const TURN: usize = 16 * ROOM;
@@ -35,6 +45,8 @@ pub(super) struct Task {
     sleep: Pin<Box<Sleep>>,
     span: Span,
     news: News,
+    /// Prefixes in the table when it was last logged.
+    told_received: usize,
 }
 
 /// What has happened since the status was published.
@@ -74,6 +86,7 @@ impl Task {
             sleep: Box::pin(sleep_until(tokio::time::Instant::now())),
             span,
             news: News::default(),
+            told_received: 0,
         }
     }
 
@@ -272,6 +285,10 @@ impl Task {
     fn publish(&mut self) {
         let news = std::mem::take(&mut self.news);
         let fresh = self.status_now();
+        if news.learned && (fresh.prefixes_received, self.told_received) != (0, 0) {
+            self.span.in_scope(|| self.log_learned(fresh.prefixes_received));
+            self.told_received = fresh.prefixes_received;
+        }
         let span = &self.span;
         self.status.send_if_modified(|status| {
             if status.state != fresh.state {
@@ -289,6 +306,14 @@ impl Task {
             };
             told || changed
         });
+    }
+
+    /// The table of the peer, or how it begins.
+    fn log_learned(&self, total: usize) {
+        let learned = self.session.learned().lock().unwrap_or_else(PoisonError::into_inner);
+        let shown: Vec<String> = learned.iter().take(SHOWN).map(|(prefix, _)| prefix.to_string()).collect();
+        let more = if total > SHOWN { " ..." } else { "" };
+        info!(total, prefixes = format!("{}{more}", shown.join(" ")), "learned");
     }
 
     fn status_now(&self) -> Status {
@@ -345,8 +370,17 @@ fn log(event: &Event) {
             "session established"
         ),
         Event::Down(down) => warn!(reason = %down, "session down"),
+        // Both sides dialled, as they should; one of the two connections had to go.
+        Event::Failed(Down::Sent(n) | Down::Received(n))
+            if n.code == ErrorCode::CEASE_CONNECTION_COLLISION_RESOLUTION =>
+        {
+            debug!("connection collision resolved");
+        }
+        // The dial has said it already.
+        Event::Failed(Down::ConnectFailed) => {}
         Event::Failed(down) => info!(reason = %down, "attempt failed"),
-        Event::Learned { announced, withdrawn } => info!(announced, withdrawn, "learned"),
+        // What the table holds afterwards is told once, however many UPDATEs there were.
+        Event::Learned { announced, withdrawn } => debug!(announced, withdrawn, "table changed"),
         Event::Sent { announced, withdrawn } => info!(announced, withdrawn, "sent"),
         Event::Malformed(fault) => warn!(%fault, "malformed attribute"),
         Event::Unsendable(problem) => error!("{problem}"),
