@@ -20,7 +20,7 @@ use tokio::{
     sync::{Notify, futures::Notified, watch},
     task::AbortHandle,
 };
-use tracing::{debug, info_span, warn};
+use tracing::{debug, error_span, warn};
 
 /// What an operator wants of a peer.
 pub(super) enum Wish {
@@ -149,7 +149,8 @@ impl Speaker {
             allow(listener.as_ref(), &config)?;
         }
         let config = Arc::new(config);
-        let span = info_span!("peer", neighbor = %config.name);
+        // As grave as can be, so that no level hides whose line it is.
+        let span = error_span!("peer", neighbor = %config.name);
         let seed = self.seeds.hash_one(&config.name);
         let session = Session::new(config.clone(), self.encodings.clone(), seed);
         let shared = Arc::new(Shared {

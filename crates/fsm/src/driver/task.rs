@@ -369,6 +369,9 @@ fn log(event: &Event) {
             hold_time = n.hold_time.seconds(),
             "session established"
         ),
+        Event::Down(Down::Sent(n)) if n.code == ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN => {
+            info!("session stopped")
+        }
         Event::Down(down) => warn!(reason = %down, "session down"),
         // Both sides dialled, as they should; one of the two connections had to go.
         Event::Failed(Down::Sent(n) | Down::Received(n))
