@@ -184,7 +184,7 @@ pub struct UserRoute {
 }
 
 /// Next hop types, in the spelling of Azure's API (azure.md §5.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum NextHopType {
     /// Within the virtual network.
     VnetLocal,
@@ -223,7 +223,7 @@ impl Azure {
     /// The prefixes that the gateway stands for: its own network's, and those of the networks that use it.
     pub fn served_prefixes(&self) -> impl Iterator<Item = Ipv4Net> + '_ {
         let served = self.vnets.iter().enumerate().filter(|(i, vnet)| *i == 0 || vnet.gateway_transit);
-        served.flat_map(|(_, vnet)| vnet.address_space.iter().copied())
+        served.flat_map(|(_, vnet)| vnet.address_space.iter().map(Ipv4Net::trunc))
     }
 
     /// The subnet called `subnet`, or `vnet/subnet` where two networks have one of that name; with the index of its network.

@@ -18,7 +18,7 @@
 use crate::config::{Azure, NextHopType, Subnet, SystemDefault};
 use crate::gateway::GatewayRoute;
 use ipnet::Ipv4Net;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -39,7 +39,7 @@ const NONE_RANGES: [(Ipv4Addr, u8); 4] = [
 pub(crate) const DEFAULT: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0);
 
 /// Where a row comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Source {
     /// A system route.
     Default,
@@ -50,7 +50,7 @@ pub enum Source {
 }
 
 /// Whether a row is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum RowState {
     /// It is.
     Active,
@@ -59,7 +59,7 @@ pub enum RowState {
 }
 
 /// One row, in the shape of `az network nic show-effective-route-table -o json` (REST-EX D).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EffectiveRoute {
     /// One prefix, in Azure's list.
@@ -85,7 +85,7 @@ pub struct EffectiveRoute {
 }
 
 /// What Azure's list commands print.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Listing<T> {
     /// The rows.
     pub value: Vec<T>,
@@ -121,8 +121,17 @@ impl fmt::Display for Beaten {
 pub struct Decision {
     /// The rows that win: one, or one per instance of the gateway. None only if nothing holds the destination.
     pub winners: Vec<EffectiveRoute>,
-    /// The other rows that hold the destination, longest prefix first, and why they lose.
-    pub beaten: Vec<(EffectiveRoute, Beaten)>,
+    /// The other rows that hold the destination, longest prefix first.
+    pub beaten: Vec<BeatenRow>,
+}
+
+/// A row that holds the destination and is not followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BeatenRow {
+    /// The row.
+    pub row: EffectiveRoute,
+    /// Why not.
+    pub why: Beaten,
 }
 
 /// The effective routes of every network interface in a subnet that belongs to the network `vnet`.
@@ -174,7 +183,7 @@ pub fn route(rows: &[EffectiveRoute], destination: Ipv4Addr) -> Decision {
     let (winners, others): (Vec<_>, Vec<_>) = holding.into_iter().partition(|row| wins(row));
     Decision {
         winners: winners.into_iter().cloned().collect(),
-        beaten: others.into_iter().map(|row| (row.clone(), reason(row))).collect(),
+        beaten: others.into_iter().map(|row| BeatenRow { row: row.clone(), why: reason(row) }).collect(),
     }
 }
 
@@ -209,7 +218,7 @@ impl EffectiveRoute {
 
 fn row(prefix: Ipv4Net, next_hop_type: NextHopType, source: Source) -> EffectiveRoute {
     EffectiveRoute {
-        address_prefix: vec![prefix],
+        address_prefix: vec![prefix.trunc()],
         destination_service_tags: Vec::new(),
         disable_bgp_route_propagation: false,
         has_bgp_override: false,
@@ -456,12 +465,27 @@ mod tests {
         "#);
     }
 
-    /// The example of azure.md §5.3 (REST-EX D), read and written again.
+    /// The example of azure.md §5.3 (REST-EX D), letter by letter.
     #[test]
-    fn reads_what_the_command_line_prints() {
-        let printed = r#"{"addressPrefix":["0.0.0.0/0"],"destinationServiceTags":[],"disableBgpRoutePropagation":false,"hasBgpOverride":false,"name":null,"nextHopIpAddress":["10.2.0.4"],"nextHopType":"VirtualNetworkGateway","source":"VirtualNetworkGateway","state":"Active","tagMap":{}}"#;
-        let row: EffectiveRoute = serde_json::from_str(printed).unwrap();
-        assert_eq!(serde_json::to_string(&row).unwrap(), printed);
+    fn a_row_is_the_one_of_the_documented_example() {
+        let documented = r#"{"addressPrefix":["0.0.0.0/0"],"destinationServiceTags":[],"disableBgpRoutePropagation":false,"hasBgpOverride":false,"name":null,"nextHopIpAddress":["10.2.0.4"],"nextHopType":"VirtualNetworkGateway","source":"VirtualNetworkGateway","state":"Active","tagMap":{}}"#;
+        let mut azure = active_standby();
+        azure.gateway.instances[0].public_ip = Some(ip("10.2.0.4"));
+        let default = after_paris(azure, &["0.0.0.0/0"]);
+        let rows = default.nic("vm").unwrap().effective_routes().value.clone();
+        assert_eq!(serde_json::to_string(rows.last().unwrap()).unwrap(), documented);
+    }
+
+    #[test]
+    fn prefixes_with_host_bits_mean_their_network() {
+        let mut azure = azure();
+        azure.vnets[0].address_space = vec![net("10.1.0.9/16")];
+        vm(&mut azure).routes.push(user_route("20.1.1.1/8", NextHopType::None));
+        let table_of = after_paris(azure, &["10.1.0.0/16", "20.0.0.0/8"]);
+        let lines = table(table_of.nic("vm"));
+        assert!(lines.contains("Default Active 10.1.0.0/16 VnetLocal"), "{lines}");
+        assert!(lines.contains("VirtualNetworkGateway Invalid 20.0.0.0/8"), "{lines}");
+        assert_eq!(table_of.routes().len(), 1);
     }
 
     /// azure.md §8, row 33.
@@ -473,14 +497,14 @@ mod tests {
         let rows = &both.nic("vm").unwrap().effective_routes().value.clone();
         let public = route(rows, ip("20.1.1.1"));
         assert_eq!(public.winners[0].source, Source::User);
-        let gateway = public.beaten.iter().filter(|(row, _)| row.source == Source::VirtualNetworkGateway);
+        let gateway = public.beaten.iter().filter(|b| b.row.source == Source::VirtualNetworkGateway);
         assert!(
             gateway.clone().count() == 2
-                && gateway.clone().all(|(row, why)| !row.is_active() && *why == Beaten::LesserSource)
+                && gateway.clone().all(|b| !b.row.is_active() && b.why == Beaten::LesserSource)
         );
         let private = route(rows, ip("192.168.1.1"));
         assert_eq!(private.winners[0].source, Source::VirtualNetworkGateway);
-        assert_eq!(private.beaten[0].1, Beaten::LesserSource);
+        assert_eq!(private.beaten[0].why, Beaten::LesserSource);
     }
 
     /// azure.md §8, row 33: the exception. Such a row cannot come from the gateway, which filters it (row 18), unless the peering is
@@ -493,7 +517,7 @@ mod tests {
         let rows = &inside_island.nic("vm").unwrap().effective_routes().value.clone();
         let peered = route(rows, ip("10.3.9.77"));
         assert_eq!(peered.winners[0].next_hop_type, NextHopType::VNetPeering);
-        assert_eq!(peered.beaten[0].1, Beaten::VnetBeatsGateway);
+        assert_eq!(peered.beaten[0].why, Beaten::VnetBeatsGateway);
         assert_eq!(route(rows, ip("10.3.9.7")).winners[0].source, Source::User);
     }
 

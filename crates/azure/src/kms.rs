@@ -41,7 +41,7 @@ pub fn host(address: Ipv4Addr) -> Option<&'static str> {
 
 /// Whether Windows can activate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "activation", content = "why", rename_all = "kebab-case")]
+#[serde(tag = "outcome", content = "why", rename_all = "kebab-case")]
 pub enum Activation {
     /// It does.
     Works(String),

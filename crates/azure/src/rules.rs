@@ -298,12 +298,12 @@ pub fn subnet(subnet: &Subnet, address_space: &[Ipv4Net]) -> Vec<Breach> {
         breaches.push(Breach::SubnetOutsideVnet(subnet.prefix));
     }
     for (i, route) in subnet.routes.iter().enumerate() {
-        if subnet.routes[..i].iter().any(|earlier| earlier.prefix == route.prefix) {
+        if subnet.routes[..i].iter().any(|earlier| earlier.prefix.trunc() == route.prefix.trunc()) {
             breaches.push(Breach::UserRouteTwice(route.prefix));
         }
     }
     if subnet.name == GATEWAY_SUBNET {
-        if subnet.routes.iter().any(|route| route.prefix == DEFAULT) {
+        if subnet.routes.iter().any(|route| route.prefix.trunc() == DEFAULT) {
             breaches.push(Breach::GatewaySubnetDefault);
         }
         if !subnet.propagate_gateway_routes {

@@ -2,7 +2,7 @@
 
 use crate::config::{Azure, NextHopType};
 use crate::effective::{
-    Decision, EffectiveRoute, Listing, PLATFORM_ADDRESSES, Source, effective_routes, route,
+    BeatenRow, Decision, EffectiveRoute, Listing, PLATFORM_ADDRESSES, Source, effective_routes, route,
 };
 use crate::gateway::{GatewayRoute, Hop};
 use crate::kms::{self, Activation};
@@ -169,7 +169,7 @@ impl fmt::Display for Answer {
         for row in &self.decision.winners {
             write!(f, "\n  follows {}", Words(row))?;
         }
-        for (row, why) in &self.decision.beaten {
+        for BeatenRow { row, why } in &self.decision.beaten {
             write!(f, "\n  not {} ({why})", Words(row))?;
         }
         self.activation.iter().try_for_each(|activation| write!(f, "\n  {activation}"))
@@ -377,8 +377,8 @@ mod tests {
         let answer = ask(&after_paris(azure, &["0.0.0.0/0"]), KMS);
         let json = serde_json::to_value(answer).unwrap();
         assert_eq!(json["verdict"]["kind"], "internet");
-        assert_eq!(json["activation"]["activation"], "works");
+        assert_eq!(json["activation"]["outcome"], "works");
         assert_eq!(json["winners"][0]["name"], "to-20.118.99.224/32");
-        assert_eq!(json["beaten"][0][1], "shorter-prefix");
+        assert_eq!(json["beaten"][0]["why"], "shorter-prefix");
     }
 }

@@ -171,7 +171,7 @@ impl Mock {
     }
 
     /// What `az network vnet-gateway list-bgp-peer-status` prints: the instances one after the other, each with its twin, if it
-    /// has one, and itself (LAB-BGP F).
+    /// has one, and itself (LAB-BGP F). The twins talk on no wire, so that no messages between them are counted.
     pub fn peer_status(&self) -> Listing<BgpPeerStatus> {
         let instances = 0..self.azure.gateway.instances.len();
         let rows = |i| {
@@ -206,18 +206,28 @@ impl Mock {
         let shown = if gateway.is_active_active() { &gateway.instances[..] } else { &[] };
         let learned = self.table.borrow().routes_from_twin(instance);
         shown.iter().enumerate().map(move |(i, other)| {
-            let is_twin = i != instance;
+            let state = match i {
+                _ if i == instance => PeerState::Unknown,
+                _ if self.is_down(i) || self.is_down(instance) => PeerState::Connecting,
+                _ => PeerState::Connected,
+            };
+            let up = state == PeerState::Connected;
             BgpPeerStatus {
                 asn: gateway.asn.0,
-                connected_duration: is_twin.then(|| ConnectedDuration(self.started.elapsed())),
+                connected_duration: up.then(|| ConnectedDuration(self.started.elapsed())),
                 local_address: gateway.instances[instance].address,
                 messages_received: 0,
                 messages_sent: 0,
                 neighbor: other.address.into(),
-                routes_received: if is_twin { learned } else { 0 },
-                state: if is_twin { PeerState::Connected } else { PeerState::Unknown },
+                routes_received: if up { learned } else { 0 },
+                state,
             }
         })
+    }
+
+    fn is_down(&self, instance: usize) -> bool {
+        let mut sessions = self.sessions.iter().filter(|session| session.instance == instance);
+        sessions.any(|session| session.stopped.load(Ordering::Relaxed))
     }
 
     fn session_row(&self, session: &Session) -> BgpPeerStatus {

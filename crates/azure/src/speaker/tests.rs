@@ -311,6 +311,7 @@ async fn one_instance_can_be_taken_down_alone() {
     };
     both[0].until(|status| told(&status.last_down)).await;
     assert!(states(&mock).contains(&("10.51.255.254".into(), PeerState::Stopped)));
+    assert!(!states(&mock).contains(&("10.1.0.4".into(), PeerState::Connected)));
     assert_eq!(both[1].peer.status().borrow().counters.dropped, 0);
     mock.bring_up(0);
     until(&mock, |table| hops(table, "0.0.0.0/0") == 2).await;
