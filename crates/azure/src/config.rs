@@ -8,9 +8,9 @@
 //!   └───────────┘   └──────────────────────┘   └──────────────────────────┘
 //! ```
 //!
-//! The words are Azure's: a [`Connection`] is a connection object together with its local network gateway, an [`Instance`] is
-//! one of the machines that the gateway is made of. The values are plain; whether Azure would accept them is
-//! a question for [`rules::check`](crate::rules::check).
+//! The words are Azure's: a [`Connection`] is a connection object together with its local network gateway, an
+//! [`Instance`] is one of the machines that the gateway is made of. The values are plain; whether Azure would
+//! accept them is a question for [`rules::check`](crate::rules::check).
 
 use ipnet::Ipv4Net;
 use quadzero_codec::Asn;
@@ -78,7 +78,8 @@ pub struct Switches {
     pub connect_retry: Duration,
     /// The TTL that is sent (azure.md §1.3).
     pub ttl: u8,
-    /// Whether the four-octet AS capability is offered: Route Server does (FRR-RS F), and the gateway's ASN is of 32 bits.
+    /// Whether the four-octet AS capability is offered: Route Server does (FRR-RS F), and the gateway's ASN
+    /// is of 32 bits.
     pub four_octet_as: bool,
 }
 
@@ -226,7 +227,8 @@ impl Azure {
         served.flat_map(|(_, vnet)| vnet.address_space.iter().map(Ipv4Net::trunc))
     }
 
-    /// The subnet called `subnet`, or `vnet/subnet` where two networks have one of that name; with the index of its network.
+    /// The subnet called `subnet`, or `vnet/subnet` where two networks have one of that name; with the index
+    /// of its network.
     pub fn subnet(&self, name: &str) -> Option<(usize, &Subnet)> {
         let (vnet_name, subnet_name) = name.split_once('/').map_or((None, name), |(v, s)| (Some(v), s));
         let vnets = self.vnets.iter().enumerate().filter(|(_, v)| vnet_name.is_none_or(|n| n == v.name));
@@ -241,8 +243,9 @@ impl Gateway {
         self.instances.len() > 1
     }
 
-    /// The address that an instance peers from with a connection: an APIPA one if the peer's is one, else the private one
-    /// (CFG-BGP D). Of several, the one in the peer's /30, else the first; none configured leaves the private one.
+    /// The address that an instance peers from with a connection: an APIPA one if the peer's is one, else the
+    /// private one (CFG-BGP D). Of several, the one in the peer's /30, else the first; none configured leaves
+    /// the private one.
     ///
     /// # Panics
     /// If there is no such instance or connection.
@@ -256,8 +259,8 @@ impl Gateway {
         *instance.apipa.iter().find(neighbours).or(instance.apipa.first()).unwrap_or(&instance.address)
     }
 
-    /// What network interfaces show as next hop for an instance: the public address of an active-standby gateway, the private
-    /// ones of an active-active gateway (LAB-DEF F, LAB-BGP F).
+    /// What network interfaces show as next hop for an instance: the public address of an active-standby
+    /// gateway, the private ones of an active-active gateway (LAB-DEF F, LAB-BGP F).
     ///
     /// # Panics
     /// If there is no such instance.

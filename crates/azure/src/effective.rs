@@ -1,4 +1,5 @@
-//! The effective routes of a network interface (azure.md §5): what Azure lists, and which row a packet follows.
+//! The effective routes of a network interface (azure.md §5): what Azure lists, and which row a packet
+//! follows.
 //!
 //! ```text
 //!   system   each prefix of the VNet -> VnetLocal, of a peered one -> VNetPeering,
@@ -7,13 +8,15 @@
 //!   user     the route table of the subnet                                              ─┘
 //! ```
 //!
-//! The longest prefix wins; between equal prefixes user beats gateway beats system. One exception: system routes of the
-//! VNet, of peerings and of service endpoints beat gateway routes even if those are longer (UDR D).
+//! The longest prefix wins; between equal prefixes user beats gateway beats system. One exception: system
+//! routes of the VNet, of peerings and of service endpoints beat gateway routes even if those are longer (UDR
+//! D).
 //!
-//! A 0.0.0.0/0 changes the system rows themselves. By a user route, the system default is listed as `Invalid` and the `None` rows
-//! are gone, so that private destinations follow the new default too (UDR D). From the gateway, the same, but
-//! the system default is not listed at all (LAB-DEF F; [`SystemDefault`] is the switch). Two halves, 0.0.0.0/1 and 128.0.0.0/1,
-//! change nothing: the system default stays `Active`, and so do the `None` rows (LAB-ZS F).
+//! A 0.0.0.0/0 changes the system rows themselves. By a user route, the system default is listed as `Invalid`
+//! and the `None` rows are gone, so that private destinations follow the new default too (UDR D). From the
+//! gateway, the same, but the system default is not listed at all (LAB-DEF F; [`SystemDefault`] is the
+//! switch). Two halves, 0.0.0.0/1 and 128.0.0.0/1, change nothing: the system default stays `Active`, and so
+//! do the `None` rows (LAB-ZS F).
 
 use crate::config::{Azure, NextHopType, Subnet, SystemDefault};
 use crate::gateway::GatewayRoute;
@@ -23,7 +26,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 
-/// Host-node addresses (DNS, DHCP, health probes; instance metadata): no route moves them (WIRE D, azure.md §5.4).
+/// Host-node addresses (DNS, DHCP, health probes; instance metadata): no route moves them (WIRE D, azure.md
+/// §5.4).
 pub const PLATFORM_ADDRESSES: [Ipv4Addr; 2] =
     [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(169, 254, 169, 254)];
 
@@ -99,7 +103,8 @@ pub enum Beaten {
     ShorterPrefix,
     /// The same prefix: user beats gateway beats system.
     LesserSource,
-    /// The row is the gateway's, and a system route of the VNet, a peering or a service endpoint holds the destination.
+    /// The row is the gateway's, and a system route of the VNet, a peering or a service endpoint holds the
+    /// destination.
     VnetBeatsGateway,
 }
 
@@ -119,7 +124,8 @@ impl fmt::Display for Beaten {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
-    /// The rows that win: one, or one per instance of the gateway. None only if nothing holds the destination.
+    /// The rows that win: one, or one per instance of the gateway. None only if nothing holds the
+    /// destination.
     pub winners: Vec<EffectiveRoute>,
     /// The other rows that hold the destination, longest prefix first.
     pub beaten: Vec<BeatenRow>,
@@ -507,8 +513,8 @@ mod tests {
         assert_eq!(private.beaten[0].why, Beaten::LesserSource);
     }
 
-    /// azure.md §8, row 33: the exception. Such a row cannot come from the gateway, which filters it (row 18), unless the peering is
-    /// without gateway transit.
+    /// azure.md §8, row 33: the exception. Such a row cannot come from the gateway, which filters it (row
+    /// 18), unless the peering is without gateway transit.
     #[test]
     fn routes_of_the_network_and_its_peers_beat_longer_ones_of_the_gateway_but_not_of_the_user() {
         let mut azure = azure();

@@ -1,9 +1,11 @@
 //! Azure's servers for Windows activation (azure.md §6), and whether a request reaches them as it must.
 //!
-//! They answer only a request whose source is a public address of Azure. A request that is forced through on-premises leaves
-//! with an address of on-premises, and Windows reports 0xC004F074: no Key Management Service could be contacted.
+//! They answer only a request whose source is a public address of Azure. A request that is forced through
+//! on-premises leaves with an address of on-premises, and Windows reports 0xC004F074: no Key Management
+//! Service could be contacted.
 //!
-//! The edge has a list of its own of what it makes exceptions for. This one is the judge's, and therefore not shared.
+//! The edge has a list of its own of what it makes exceptions for. This one is the judge's, and therefore not
+//! shared.
 
 use crate::verdict::Verdict;
 use serde::Serialize;

@@ -1,4 +1,5 @@
-//! A mock of Azure's gateways, and the routing of a virtual network: the other side of a forced-tunneling design.
+//! A mock of Azure's gateways, and the routing of a virtual network: the other side of a forced-tunneling
+//! design.
 //!
 //! ```text
 //!   on-premises                         this crate
@@ -10,13 +11,14 @@
 //!                                       └────────── config, checked by rules ─────┘
 //! ```
 //!
-//! Everything but [`speaker`] is pure: values in, values out. The gateway is the same BGP speaker as the edge, with
-//! another personality: Azure's AS, timers and capabilities, and Azure's idea of what to accept and what to pass on. What
-//! it prints has the shape of Azure's command line, so that tools written against one work with the other.
+//! Everything but [`speaker`] is pure: values in, values out. The gateway is the same BGP speaker as the
+//! edge, with another personality: Azure's AS, timers and capabilities, and Azure's idea of what to accept
+//! and what to pass on. What it prints has the shape of Azure's command line, so that tools written against
+//! one work with the other.
 //!
-//! What Azure does is written down with its sources in the project's `azure.md`; the documentation here cites its keys and marks,
-//! as in "VPN-FAQ D": **D** a document of Microsoft's, **F** a capture or the output of a lab, **I** inferred, **U** unconfirmed. What is
-//! unconfirmed is a switch ([`config::Switches`]).
+//! What Azure does is written down with its sources in the project's `azure.md`; the documentation here cites
+//! its keys and marks, as in "VPN-FAQ D": **D** a document of Microsoft's, **F** a capture or the output of a
+//! lab, **I** inferred, **U** unconfirmed. What is unconfirmed is a switch ([`config::Switches`]).
 
 pub mod config;
 pub mod effective;

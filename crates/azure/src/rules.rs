@@ -1,7 +1,8 @@
 //! What Azure accepts: its rules about ASNs, addresses, timers and route tables, as functions.
 //!
-//! Each function looks at one thing and is usable from either side: the mock checks its own configuration by [`check`], the edge
-//! asks about what it is told of Azure. A [`Breach`] says in words what is wrong, what Azure's rule is, and what to do.
+//! Each function looks at one thing and is usable from either side: the mock checks its own configuration by
+//! [`check`], the edge asks about what it is told of Azure. A [`Breach`] says in words what is wrong, what
+//! Azure's rule is, and what to do.
 
 use crate::config::{Azure, Connection, GATEWAY_SUBNET, Gateway, Instance, NextHopType, Subnet, UserRoute};
 use crate::effective::{DEFAULT, PLATFORM_ADDRESSES};

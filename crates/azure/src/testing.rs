@@ -1,5 +1,5 @@
-//! A deployment for tests: an active-active gateway in VNet `hub`, a spoke that uses it, one that does not, and two
-//! sites on-premises.
+//! A deployment for tests: an active-active gateway in VNet `hub`, a spoke that uses it, one that does not,
+//! and two sites on-premises.
 
 use crate::config::*;
 use crate::gateway::{Heard, Table};

@@ -1,4 +1,5 @@
-//! "Where does a packet to X go?", answered with the row it follows, the rows that row beat, and where it ends up.
+//! "Where does a packet to X go?", answered with the row it follows, the rows that row beat, and where it
+//! ends up.
 
 use crate::config::{Azure, NextHopType};
 use crate::effective::{
@@ -68,8 +69,8 @@ pub struct Nic<'a> {
 }
 
 impl<'a> Nic<'a> {
-    /// The interfaces of the subnet called `subnet` or `vnet/subnet`, while the gateway has these routes; `None` if there is no
-    /// such subnet.
+    /// The interfaces of the subnet called `subnet` or `vnet/subnet`, while the gateway has these routes;
+    /// `None` if there is no such subnet.
     pub fn new(azure: &'a Azure, subnet: &str, gateway: &'a [GatewayRoute]) -> Option<Self> {
         let (vnet, subnet) = azure.subnet(subnet)?;
         let served = vnet == 0 || azure.vnets[vnet].gateway_transit;
@@ -124,7 +125,8 @@ impl<'a> Nic<'a> {
         }
     }
 
-    /// The gateway looks the destination up in its own table; a row that leads to it is no promise that it has a route.
+    /// The gateway looks the destination up in its own table; a row that leads to it is no promise that it
+    /// has a route.
     fn through_gateway(&self, destination: Ipv4Addr) -> Verdict {
         let holding = self.gateway.iter().filter(|route| route.prefix.contains(&destination));
         match holding.max_by_key(|route| route.prefix.prefix_len()) {
@@ -246,7 +248,8 @@ mod tests {
         assert!(is_forced(&ask(&halves, "198.51.100.7")));
     }
 
-    /// azure.md §8, row 16: announced, a KMS address is pulled on-premises, against a user's default to the Internet.
+    /// azure.md §8, row 16: announced, a KMS address is pulled on-premises, against a user's default to the
+    /// Internet.
     #[test]
     fn an_announced_kms_address_beats_a_user_default_to_the_internet() {
         let mut azure = azure();

@@ -8,9 +8,10 @@ use quadzero_rib::{Route, RouteSet};
 use std::sync::Arc;
 
 impl Table {
-    /// The routes that an instance announces to the peer of a connection: the network's prefixes, those of local network
-    /// gateways, the host routes of the other peers, and what the other peers announced, save for 0.0.0.0/0 and whatever overlaps
-    /// the network (VPN-FAQ D, LAB-BGP F). The next hop is the instance itself.
+    /// The routes that an instance announces to the peer of a connection: the network's prefixes, those of
+    /// local network gateways, the host routes of the other peers, and what the other peers announced, save
+    /// for 0.0.0.0/0 and whatever overlaps the network (VPN-FAQ D, LAB-BGP F). The next hop is the instance
+    /// itself.
     ///
     /// # Panics
     /// If there is no such instance or connection.
@@ -74,8 +75,8 @@ impl Table {
     }
 }
 
-/// The best path as an instance sees it: of those used, one of its own before one of its twin's (eBGP before iBGP, RFC 4271
-/// §9.1.2.2 d).
+/// The best path as an instance sees it: of those used, one of its own before one of its twin's (eBGP before
+/// iBGP, RFC 4271 §9.1.2.2 d).
 fn best_of(paths: &[Path], instance: usize) -> Option<&Path> {
     let own = paths.iter().find(|path| path.used && path.instance == instance);
     own.or(paths.first())

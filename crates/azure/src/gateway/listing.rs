@@ -61,14 +61,16 @@ pub struct AdvertisedRoute {
 }
 
 impl Table {
-    /// What `list-learned-routes` prints: for each instance its own, what its peers said, and what its twin said.
+    /// What `list-learned-routes` prints: for each instance its own, what its peers said, and what its twin
+    /// said.
     pub fn learned_routes(&self) -> Listing<LearnedRoute> {
         let instances = 0..self.azure.gateway.instances.len();
         let rows = |i| self.network_rows(i).chain(self.ebgp_rows(i)).chain(self.ibgp_rows(i));
         Listing { value: instances.flat_map(rows).collect() }
     }
 
-    /// What `list-advertised-routes --peer` prints if every instance has a session with the peer. Empty for an unknown peer.
+    /// What `list-advertised-routes --peer` prints if every instance has a session with the peer. Empty for
+    /// an unknown peer.
     pub fn advertised_routes(&self, peer: IpAddr) -> Listing<AdvertisedRoute> {
         let gateway = &self.azure.gateway;
         let Some(connection) = gateway.connections.iter().position(|c| c.peer == peer) else {

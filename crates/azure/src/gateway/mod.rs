@@ -6,12 +6,14 @@
 //!                                                                    └─► announced: what each peer is told (§1.6)
 //! ```
 //!
-//! One selection for the whole gateway: the instances of an active-active gateway tell each other everything (HA D), so
-//! between two paths it does not matter which instance heard them. The shortest AS_PATH wins, equal ones share the traffic
-//! (VPN-S2S-FAQ D), and an instance is a next hop of the network if one of the winning paths is its own.
+//! One selection for the whole gateway: the instances of an active-active gateway tell each other everything
+//! (HA D), so between two paths it does not matter which instance heard them. The shortest AS_PATH wins,
+//! equal ones share the traffic (VPN-S2S-FAQ D), and an instance is a next hop of the network if one of the
+//! winning paths is its own.
 //!
-//! The session between the two instances is not on any wire: the mock keeps one table, and shows what each instance
-//! would have learned from the other as `IBgp` rows, with the other's address as next hop (LAB-RS F).
+//! The session between the two instances is not on any wire: the mock keeps one table, and shows what each
+//! instance would have learned from the other as `IBgp` rows, with the other's address as next hop (LAB-RS
+//! F).
 
 mod announce;
 mod listing;
@@ -42,7 +44,8 @@ pub struct Heard {
     pub connection: usize,
     /// The peer's BGP Identifier.
     pub peer_id: RouterId,
-    /// Everything that it announced and that passed the session's own checks: a path with the gateway's AS did not.
+    /// Everything that it announced and that passed the session's own checks: a path with the gateway's AS
+    /// did not.
     pub routes: RouteSet,
 }
 
@@ -112,7 +115,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// What the gateway knows after having heard this. `heard` has at most one entry for an instance and a connection.
+    /// What the gateway knows after having heard this. `heard` has at most one entry for an instance and a
+    /// connection.
     ///
     /// # Panics
     /// If there is no such instance or connection.
@@ -211,8 +215,8 @@ impl Table {
     }
 }
 
-/// The distinct prefixes of all sessions together: what the gateway's limit counts (VPN-FAQ D: "in aggregate"; that the same
-/// prefix over two tunnels counts once is our reading).
+/// The distinct prefixes of all sessions together: what the gateway's limit counts (VPN-FAQ D: "in
+/// aggregate"; that the same prefix over two tunnels counts once is our reading).
 pub fn prefix_count<'a>(tables: impl IntoIterator<Item = &'a RouteSet>) -> usize {
     let prefixes: BTreeSet<IpNet> = tables.into_iter().flatten().map(|route| route.prefix).collect();
     prefixes.len()
@@ -244,7 +248,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Any IPv4 prefix is taken, 0.0.0.0/0 too, unless the network's own prefixes hold it. One that holds them is fine.
+/// Any IPv4 prefix is taken, 0.0.0.0/0 too, unless the network's own prefixes hold it. One that holds them is
+/// fine.
 fn accept(prefix: IpNet, served: &[Ipv4Net]) -> Result<Ipv4Net, Refusal> {
     let IpNet::V4(prefix) = prefix else { return Err(Refusal::Ipv6) };
     if served.iter().any(|own| own.contains(&prefix)) { Err(Refusal::InsideVnet) } else { Ok(prefix) }
@@ -287,8 +292,8 @@ fn static_prefixes(connection: &Connection) -> impl Iterator<Item = Ipv4Net> + '
     connection.static_prefixes.iter().map(Ipv4Net::trunc)
 }
 
-/// The host route that the gateway holds for each configured peer (LAB-BGP F). It is told to the other peers, and is the
-/// gateway's own affair otherwise: no source shows it on a network interface.
+/// The host route that the gateway holds for each configured peer (LAB-BGP F). It is told to the other peers,
+/// and is the gateway's own affair otherwise: no source shows it on a network interface.
 fn host_route(connection: &Connection) -> Option<Ipv4Net> {
     match connection.peer {
         IpAddr::V4(peer) => Some(peer.into()),

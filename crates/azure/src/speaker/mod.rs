@@ -10,8 +10,8 @@
 //! table, and publishes it. The session between the two instances of an active-active gateway is part of that
 //! table, and not on any wire.
 //!
-//! A lab has no addresses like 10.1.0.4. [`Endpoints`] maps the addresses of BGP to those of sockets; what is said in
-//! BGP (identifiers, next hops) is always the former.
+//! A lab has no addresses like 10.1.0.4. [`Endpoints`] maps the addresses of BGP to those of sockets; what is
+//! said in BGP (identifiers, next hops) is always the former.
 
 mod personality;
 mod thinker;
@@ -38,8 +38,8 @@ use tracing::{info, warn};
 /// BGP's port.
 const PORT: u16 = 179;
 
-/// Where the addresses of BGP are on this machine: instances are bound there, peers are dialled there and dial from there
-/// (from any port). An address that is not named is itself, at port 179.
+/// Where the addresses of BGP are on this machine: instances are bound there, peers are dialled there and
+/// dial from there (from any port). An address that is not named is itself, at port 179.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints(pub HashMap<IpAddr, SocketAddr>);
 
@@ -146,8 +146,8 @@ impl Mock {
         self.table.borrow().learned_routes()
     }
 
-    /// What `az network vnet-gateway list-advertised-routes --peer` prints: what each instance that has a session with the
-    /// peer tells it.
+    /// What `az network vnet-gateway list-advertised-routes --peer` prints: what each instance that has a
+    /// session with the peer tells it.
     pub fn advertised_routes(&self, peer: IpAddr) -> Listing<AdvertisedRoute> {
         let status = self.peer_status().value;
         let connected = |row: &AdvertisedRoute| {
@@ -170,8 +170,9 @@ impl Mock {
         self.table.borrow().nic(subnet).map(|nic| nic.ask(destination))
     }
 
-    /// What `az network vnet-gateway list-bgp-peer-status` prints: the instances one after the other, each with its twin, if it
-    /// has one, and itself (LAB-BGP F). The twins talk on no wire, so that no messages between them are counted.
+    /// What `az network vnet-gateway list-bgp-peer-status` prints: the instances one after the other, each
+    /// with its twin, if it has one, and itself (LAB-BGP F). The twins talk on no wire, so that no messages
+    /// between them are counted.
     pub fn peer_status(&self) -> Listing<BgpPeerStatus> {
         let instances = 0..self.azure.gateway.instances.len();
         let rows = |i| {

@@ -96,7 +96,8 @@ impl ToAzure {
     }
 }
 
-/// The mock on loopback, its instances at 127.1.0.4 and 127.1.0.5, with one of these edges for each connection.
+/// The mock on loopback, its instances at 127.1.0.4 and 127.1.0.5, with one of these edges for each
+/// connection.
 fn start(azure: Azure, edges: &[&Edge]) -> Mock {
     let at = |host: [u8; 4]| SocketAddr::from((host, 0));
     let mut endpoints = Endpoints::default();
@@ -169,7 +170,8 @@ fn with_apipa() -> Azure {
     azure
 }
 
-/// azure.md §8, row 2: it waits, at the address in the peer's /30, and its BGP Identifier stays the private address.
+/// azure.md §8, row 2: it waits, at the address in the peer's /30, and its BGP Identifier stays the private
+/// address.
 #[tokio::test]
 async fn listens_at_its_apipa_address_for_an_apipa_peer_and_does_not_dial() {
     let edge = Edge::new("127.51.255.3");
@@ -271,7 +273,8 @@ async fn passes_halves_to_the_other_site_and_the_default_to_nobody() {
     );
 }
 
-/// azure.md §8, row 20: the limit is over all sessions, the one that crosses it is dropped, and may come back with fewer.
+/// azure.md §8, row 20: the limit is over all sessions, the one that crosses it is dropped, and may come back
+/// with fewer.
 #[tokio::test]
 async fn drops_the_session_that_brings_too_many_prefixes() {
     // Whichever instance it is: the session that was there before stays.
