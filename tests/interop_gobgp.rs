@@ -2,7 +2,9 @@
 //!
 //! Everything on the wire is read by tshark as well, which must not complain of a single message.
 
-use quadzero_tests::{Capture, Gobgpd, LEFT, Neighbor, PATIENCE, Path, Quadzero, RIGHT, Wire, wait_until};
+use quadzero_tests::{
+    Capture, Gobgpd, LEFT, Neighbor, PATIENCE, Path, Quadzero, RIGHT, Table, Wire, wait_until,
+};
 
 /// gobgpd on the right, quadzero on the left.
 const GOBGPD: Neighbor = Neighbor {
@@ -11,6 +13,7 @@ const GOBGPD: Neighbor = Neighbor {
     remote_as: 65010,
     address: LEFT,
     passive: true,
+    hold_time: 9,
     password: "",
 };
 
@@ -254,7 +257,7 @@ fn the_mock_gateway_serves_gobgpd_as_the_on_premises_edge() {
         mode = "active-standby"
 
         [[gateway.instance]]
-        address = "192.0.2.1"
+        address = "10.1.0.30"
 
         [[gateway.connection]]
         name = "onprem"
@@ -266,25 +269,34 @@ fn the_mock_gateway_serves_gobgpd_as_the_on_premises_edge() {
         address-space = ["10.1.0.0/16"]
 
         [[vnet.subnet]]
+        name = "GatewaySubnet"
+        prefix = "10.1.0.0/27"
+
+        [[vnet.subnet]]
         name = "workload"
         prefix = "10.1.1.0/24"
     "#;
-    let edge = Neighbor { local_as: 65010, remote_as: 65515, passive: false, ..GOBGPD };
+    // The gateway keeps to its 60 and 180 seconds whatever the edge says.
+    let address = "10.1.0.30";
+    let edge =
+        Neighbor { local_as: 65010, remote_as: 65515, address, passive: false, hold_time: 180, ..GOBGPD };
     let wire = Wire::new();
+    wire.left.ip(&["addr", "add", "10.1.0.30/32", "dev", "wire"]);
+    wire.right.ip(&["route", "add", "10.1.0.30/32", "dev", "wire"]);
     let capture = Capture::start(&wire.right);
     let gobgpd = Gobgpd::start(&wire.right, edge);
     gobgpd.announce("0.0.0.0/0", &["med", "10", "community", "65010:100"]);
-    // What lies inside the VNet is refused.
     gobgpd.announce("10.1.1.0/24", &[]);
     let mut mock = Quadzero::azure(&wire.left, gateway);
 
-    wait_until("Azure learns the default route", PATIENCE, || mock.learned() == ["0.0.0.0/0"]);
+    let expected = Table { learned: words(&["0.0.0.0/0"]), refused: words(&["10.1.1.0/24"]) };
+    wait_until("Azure takes the default route and nothing of its own", PATIENCE, || mock.table() == expected);
     let held = gobgpd.wait_for_prefixes(3);
-    let vnet = Path { as_path: vec![65515], next_hop: LEFT.into(), ..Path::default() };
+    let vnet = Path { as_path: vec![65515], next_hop: address.into(), ..Path::default() };
     assert_eq!(held["10.1.0.0/16"], vnet);
 
     gobgpd.withdraw("0.0.0.0/0");
-    wait_until("Azure forgets it", PATIENCE, || mock.learned().is_empty());
+    wait_until("Azure forgets it", PATIENCE, || mock.table().learned.is_empty());
     assert_eq!(mock.terminate().code(), Some(0));
     assert_eq!(capture.finish().complaints(), "");
 }

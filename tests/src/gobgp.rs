@@ -29,6 +29,8 @@ pub struct Neighbor {
     pub address: &'static str,
     /// Only waits for connections (else it dials as well, 5 to 9 s after it has become idle).
     pub passive: bool,
+    /// Its Hold Time in seconds.
+    pub hold_time: u16,
     /// The key of TCP MD5 (RFC 2385); empty for none.
     pub password: &'static str,
 }
@@ -139,7 +141,7 @@ impl<'a> Gobgpd<'a> {
 }
 
 fn spawn(namespace: &Namespace, neighbor: &Neighbor) -> Process {
-    let Neighbor { local_as, local_address, remote_as, address, passive, password } = neighbor;
+    let Neighbor { local_as, local_address, remote_as, address, passive, hold_time, password } = neighbor;
     let config = format!(
         r#"
         [global.config]
@@ -147,7 +149,7 @@ fn spawn(namespace: &Namespace, neighbor: &Neighbor) -> Process {
         router-id = "{local_address}"
         [[neighbors]]
         config = {{ neighbor-address = "{address}", peer-as = {remote_as}, auth-password = "{password}" }}
-        timers = {{ config = {{ hold-time = 9, connect-retry = 20 }} }}
+        timers = {{ config = {{ hold-time = {hold_time}, connect-retry = 20 }} }}
         transport = {{ config = {{ passive-mode = {passive} }} }}
         "#
     );

@@ -47,20 +47,48 @@ impl Quadzero {
         self.process.exit(Duration::from_secs(10))
     }
 
-    /// The prefixes of the learned table, as the log said it last: of all events "learned" the last one's
-    /// `prefixes`, which is text with the prefixes separated by spaces.
+    /// The prefixes that the edge holds of its only neighbor, as the log said it last.
     ///
     /// # Panics
-    /// When the event does not look like that.
+    /// When the log does not look like that.
     pub fn learned(&self) -> Vec<String> {
         let events = self.process.events();
-        let fields = |event: &Value| event.get("fields").unwrap_or(event).clone();
-        let last = events.iter().map(fields).rfind(|fields| fields["message"] == "learned");
-        let Some(last) = last else { return Vec::new() };
+        let Some(last) = events.iter().rfind(|event| event["message"] == "learned") else {
+            return Vec::new();
+        };
         let prefixes = last["prefixes"].as_str().unwrap_or_else(|| panic!("no text in `prefixes`: {last}"));
-        let words = prefixes.split(|c: char| c.is_whitespace() || "[],\"".contains(c));
-        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        prefixes.split_whitespace().map(str::to_owned).collect()
     }
+
+    /// The table that the mock gateway logged last.
+    pub fn table(&self) -> Table {
+        let (mut last, mut next) = (Table::default(), Table::default());
+        for event in self.process.events() {
+            let prefix =
+                |value: &Value| value.as_str().unwrap_or_else(|| panic!("no prefix: {event}")).to_owned();
+            match event["message"].as_str() {
+                Some("learned route") => {
+                    let row: Value = serde_json::from_str(&prefix(&event["route"])).expect("a row is JSON");
+                    if row["origin"] == "EBgp" {
+                        next.learned.push(prefix(&row["network"]));
+                    }
+                }
+                Some("refused route") => next.refused.push(prefix(&event["prefix"])),
+                Some("learned routes") => last = std::mem::take(&mut next),
+                _ => {}
+            }
+        }
+        last
+    }
+}
+
+/// What the mock gateway made of its peers' announcements.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The prefixes that it took.
+    pub learned: Vec<String>,
+    /// The prefixes that it did not take.
+    pub refused: Vec<String>,
 }
 
 /// The root of the work tree.
