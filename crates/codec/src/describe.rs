@@ -93,8 +93,23 @@ impl Display for Capability {
             Self::FourOctetAs(asn) => write!(f, "four-octet AS {asn}"),
             Self::AddPath(paths) => write!(f, "add-path {}", Joined(paths, ", ")),
             Self::EnhancedRouteRefresh => f.write_str("enhanced route refresh"),
-            Self::Unknown { code, value } => write!(f, "unknown {code}: {}", Hex(value)),
+            Self::Unknown { code, value } => match foreign_capability(*code) {
+                Some(name) => write!(f, "{name} ({code}): {}", Hex(value)),
+                None => write!(f, "unknown {code}: {}", Hex(value)),
+            },
         }
+    }
+}
+
+/// Capabilities that are only called by their name here.
+const fn foreign_capability(code: u8) -> Option<&'static str> {
+    match code {
+        5 => Some("extended next hop encoding"),
+        67 => Some("dynamic capability"),
+        71 => Some("long-lived graceful restart"),
+        73 => Some("FQDN"),
+        128 => Some("route refresh of Cisco"),
+        _ => None,
     }
 }
 
@@ -147,7 +162,11 @@ fn announced(f: &mut Formatter<'_>, group: &Announced) -> Result {
     list(f, "announced", &group.prefixes)?;
     let all: &Attributes = &group.attributes;
     line(f, name(code::ORIGIN), all.origin)?;
-    line(f, name(code::AS_PATH), &all.as_path)?;
+    if all.as_path.0.is_empty() {
+        line(f, name(code::AS_PATH), "(empty)")?;
+    } else {
+        line(f, name(code::AS_PATH), &all.as_path)?;
+    }
     line(f, "next hop", all.next_hop)?;
     maybe(f, name(code::MULTI_EXIT_DISC), all.med)?;
     maybe(f, name(code::LOCAL_PREF), all.local_pref)?;
@@ -240,7 +259,7 @@ mod tests {
                 Capability::GracefulRestart(restart),
                 Capability::AddPath(vec![AddPath { family: ipv4, direction: 3 }]),
                 Capability::Role(Role::Customer),
-                Capability::Unknown { code: 73, value: Bytes::from_static(b"edge") },
+                Capability::Unknown { code: 200, value: Bytes::from_static(b"edge") },
             ],
         };
         insta::assert_snapshot!(Message::Open(open), @"
@@ -253,7 +272,7 @@ mod tests {
           capability            graceful restart 120 s, ipv4-unicast (forwarding kept)
           capability            add-path ipv4-unicast both
           capability            role customer
-          capability            unknown 73: 65646765
+          capability            unknown 200: 65646765
         ");
     }
 
@@ -269,7 +288,7 @@ mod tests {
             large_communities: Box::new(["65010:1:2".parse().unwrap()]),
             unknown: Box::new([UnknownAttribute {
                 flags: 0xE0,
-                code: 40,
+                code: 50,
                 value: Bytes::from_static(&[1, 2]),
             }]),
             ..Attributes::default()
@@ -299,7 +318,7 @@ mod tests {
           AGGREGATOR            65010 192.0.2.1
           COMMUNITIES           65010:100 no-export
           LARGE_COMMUNITY       65010:1:2
-          attribute 40          0102 (flags 0xe0)
+          attribute 50          0102 (flags 0xe0)
           malformed             COMMUNITIES: length 3 is wrong (treated as withdraw)
         ");
     }

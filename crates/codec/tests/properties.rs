@@ -1,5 +1,7 @@
 //! Whatever is said comes back as it was said.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 use bytes::BytesMut;
 use ipnet::IpNet;
 use proptest::prelude::*;
@@ -191,4 +193,110 @@ proptest! {
         }
         prop_assert_eq!(back, prefixes);
     }
+
+    #[test]
+    fn messages_are_full_before_the_next_one_begins((dialect, attributes, prefixes) in said()) {
+        let mut out = BytesMut::new();
+        encode_announced(&attributes, &prefixes, &dialect, &mut out).unwrap();
+        let longest = if prefixes[0].max_prefix_len() == 32 { 5 } else { 17 };
+        let lengths = lengths(&out);
+        for (i, length) in lengths.iter().enumerate() {
+            prop_assert!(*length <= dialect.max_send());
+            prop_assert!(*length + longest > dialect.max_send() || i + 1 == lengths.len(), "{:?}", lengths);
+        }
+    }
+
+    #[test]
+    fn withdrawn_prefixes_come_back(
+        (dialect, prefixes) in (dialect(), family().prop_flat_map(|f| prefixes(f, 1..3000)))
+    ) {
+        let mut out = BytesMut::new();
+        let count = encode_withdrawn(&prefixes, &dialect, &mut out);
+        let received = updates(&out, &dialect);
+        prop_assert_eq!(received.len(), count);
+        prop_assert_eq!(lengths(&out).into_iter().max().unwrap() <= dialect.max_send(), true);
+        let mut back = Vec::new();
+        for update in received {
+            back.extend_from_slice(&update.withdrawn);
+            prop_assert_eq!(Update { withdrawn: Vec::new(), ..update }, Update::default());
+        }
+        prop_assert_eq!(back, prefixes);
+    }
+
+    #[test]
+    fn other_messages_come_back((dialect, message) in (dialect(), message())) {
+        let mut out = BytesMut::new();
+        message.encode(&dialect, &mut out);
+        prop_assert_eq!(read(&out, &dialect), vec![message]);
+    }
+
+    #[test]
+    fn any_octets_are_read_or_refused(octets in prop::collection::vec(any::<u8>(), 0..200), dialect in dialect()) {
+        for kind in 1..6 {
+            let mut decoder = Decoder::default();
+            decoder.push(&[0xFF; 16]);
+            decoder.push(&(19 + octets.len() as u16).to_be_bytes());
+            decoder.push(&[kind]);
+            decoder.push(&octets);
+            match decoder.next(&dialect) {
+                Ok(message) => prop_assert_eq!(message.map(|m| m.kind() as u8), Some(kind)),
+                Err(error) => prop_assert!(ErrorCode::KNOWN.contains(&Notification::from(error).code)),
+            }
+        }
+    }
+}
+
+fn any_family() -> impl Strategy<Value = Family> {
+    (any::<u16>(), any::<u8>()).prop_map(|(afi, safi)| Family { afi, safi })
+}
+
+fn capability() -> impl Strategy<Value = Capability> {
+    let families = prop::collection::vec((any_family(), any::<bool>()), 0..5);
+    let restart = (any::<[bool; 2]>(), 0..4096_u16, families).prop_map(
+        |([restarted, notification], restart_time, families)| {
+            Capability::GracefulRestart(GracefulRestart { restarted, notification, restart_time, families })
+        },
+    );
+    let path = (any_family(), any::<u8>()).prop_map(|(family, direction)| AddPath { family, direction });
+    let known: BTreeSet<u8> = [1, 2, 6, 9, 64, 65, 69, 70].into();
+    let unknown = (any::<u8>(), prop::collection::vec(any::<u8>(), 0..=255))
+        .prop_filter("is known", move |(code, _)| !known.contains(code))
+        .prop_map(|(code, value)| Capability::Unknown { code, value: value.into() });
+    prop_oneof![
+        any_family().prop_map(Capability::Multiprotocol),
+        Just(Capability::RouteRefresh),
+        Just(Capability::ExtendedMessage),
+        Just(Capability::EnhancedRouteRefresh),
+        any::<u8>().prop_map(|n| Capability::Role(n.into())),
+        restart,
+        prop::collection::vec(path, 0..5).prop_map(Capability::AddPath),
+        unknown,
+    ]
+}
+
+fn open() -> impl Strategy<Value = Message> {
+    let hold_time = any::<u16>().prop_filter_map("1 and 2 are no hold times", HoldTime::new);
+    let router_id = any::<Ipv4Addr>().prop_filter_map("zero is no identifier", RouterId::new);
+    // Up to 3,600 octets of capabilities: with and without extended parameters.
+    (asn(), hold_time, router_id, prop::collection::vec(capability(), 0..14)).prop_map(
+        |(asn, hold_time, router_id, mut capabilities)| {
+            if !asn.is_two_octet() || capabilities.len() % 2 == 0 {
+                capabilities.insert(capabilities.len() / 2, Capability::FourOctetAs(asn));
+            }
+            Message::Open(Open { asn, hold_time, router_id, capabilities })
+        },
+    )
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let notification = (any::<[u8; 2]>(), prop::collection::vec(any::<u8>(), 0..4075)).prop_map(
+        |([code, subcode], data)| {
+            Message::Notification(Notification::with_data(ErrorCode(code, subcode), data))
+        },
+    );
+    let refresh = (any_family(), any::<u8>())
+        .prop_map(|(family, subtype)| Message::RouteRefresh(RouteRefresh { family, subtype }));
+    let end_of_rib =
+        family().prop_map(|family| Message::Update(Update { end_of_rib: Some(family), ..Update::default() }));
+    prop_oneof![open(), notification, refresh, Just(Message::Keepalive), end_of_rib]
 }

@@ -140,11 +140,17 @@ impl Rule {
     }
 }
 
-/// The attribute's name, or its number.
+/// The attribute's name, or its number. Some that are kept as octets have a name too.
 pub(crate) fn name(code: u8) -> Cow<'static, str> {
     match (code, Rule::of(code)) {
         (_, Some(rule)) => rule.name.into(),
         (0, None) => "NLRI".into(),
+        (22, None) => "PMSI_TUNNEL".into(),
+        (23, None) => "TUNNEL_ENCAPSULATION".into(),
+        (26, None) => "AIGP".into(),
+        (29, None) => "BGP-LS".into(),
+        (40, None) => "PREFIX_SID".into(),
+        (128, None) => "ATTR_SET".into(),
         (_, None) => format!("attribute {code}").into(),
     }
 }
