@@ -107,7 +107,7 @@ impl Source {
         let mut out = Vec::new();
         let file = self.read_with(fields, &mut out);
         let value = file.and_then(|file| check(&file, &self.folder(), &mut out));
-        out.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
+        let out = in_order(out);
         let value = value.filter(|_| out.iter().all(|d| d.severity != Severity::Error));
         Loaded { source: self, diagnostics: out, value }
     }
@@ -115,9 +115,7 @@ impl Source {
     /// `None` if it is not even TOML: what the parser makes of the rest would be guesses.
     fn read_with<F>(&self, fields: fn(&mut Table<'_>) -> F, out: &mut Vec<Diagnostic>) -> Option<F> {
         let (document, errors) = DeTable::parse_recoverable(&self.text);
-        out.extend(
-            errors.iter().map(|e| Diagnostic::error(e.span().unwrap_or(0..0), e.message()).label("not TOML")),
-        );
+        out.extend(errors.iter().map(not_toml));
         if !errors.is_empty() {
             return None;
         }
@@ -148,13 +146,31 @@ impl<T> Loaded<T> {
     /// # Errors
     /// The file has an error.
     pub fn accept(self) -> Result<T, Failure> {
-        let rendered = self.render(logging::styled(&io::stderr()));
-        let value = self.value.ok_or(Failure::Wrong(rendered))?;
+        let Some(value) = self.value else {
+            return Err(Failure::Wrong(
+                self.source.render(&self.diagnostics, logging::styled(&io::stderr())),
+            ));
+        };
         for Position { file, line, message, hint, .. } in self.source.positions(&self.diagnostics) {
             tracing::warn!(file, line, hint, "{message}");
         }
         Ok(value)
     }
+}
+
+/// From top to bottom. What several neighbors have to say about the same place is said once.
+fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics
+        .sort_by(|a, b| (a.span.start, a.span.end, &a.message).cmp(&(b.span.start, b.span.end, &b.message)));
+    diagnostics.dedup_by(|a, b| a.span == b.span && a.message == b.message);
+    diagnostics
+}
+
+fn not_toml(error: &toml::de::Error) -> Diagnostic {
+    let diagnostic = Diagnostic::error(error.span().unwrap_or(0..0), error.message()).label("not TOML");
+    let unquoted =
+        ["quoted", "invalid float", "invalid integer"].iter().any(|word| error.message().contains(word));
+    if unquoted { diagnostic.hint("addresses, prefixes and words stand in quotes") } else { diagnostic }
 }
 
 /// The value without its place.

@@ -29,7 +29,9 @@ impl<T: Value> Value for Vec<T> {
             out.push(wrong_type(node, "an array"));
             return None;
         };
-        Some(elements.iter().filter_map(|element| T::read(element, out)).collect())
+        // All are read before one that is wrong costs the list: each has its own error.
+        let read: Vec<Option<T>> = elements.iter().map(|element| T::read(element, out)).collect();
+        read.into_iter().collect()
     }
 }
 
@@ -59,6 +61,11 @@ impl<'a> Table<'a> {
     /// The table's header, or its braces.
     pub(super) fn span(&self) -> Span {
         self.span.clone()
+    }
+
+    /// The keys that stand there, known or not.
+    pub(super) fn written(&self) -> Vec<String> {
+        self.entries.keys().map(|key| key.get_ref().to_string()).collect()
     }
 
     /// A key that may be missing.
@@ -98,7 +105,7 @@ impl<'a> Table<'a> {
 
 /// A key that must be in the table with this header.
 pub(super) fn missing(span: Span, key: &str) -> Diagnostic {
-    Diagnostic::error(span, format!("`{key}` is missing")).label(format!("needs a `{key}`"))
+    Diagnostic::error(span, format!("`{key}` is missing")).label(format!("needs `{key}`"))
 }
 
 /// A value of another type than wanted. The value itself is not told: it may be a secret.
@@ -131,19 +138,24 @@ macro_rules! record {
         #[derive(Clone, Debug)]
         pub(in crate::config) struct $Name {
             span: $crate::config::diagnostic::Span,
+            written: Vec<String>,
             $($(#[$field_doc])* pub(in crate::config) $field: $crate::config::reader::record!(@type $need $Type),)*
         }
 
         impl $Name {
             pub(in crate::config) fn fields(table: &mut $crate::config::reader::Table<'_>) -> Self {
                 $(let $field = $crate::config::reader::record!(@read $need table $field $Type);)*
-                Self { span: table.span(), $($field,)* }
+                Self { span: table.span(), written: table.written(), $($field,)* }
             }
         }
 
         impl $crate::config::reader::Record for $Name {
             fn span(&self) -> $crate::config::diagnostic::Span {
                 self.span.clone()
+            }
+
+            fn has(&self, key: &str) -> bool {
+                self.written.iter().any(|written| written == key)
             }
         }
 
@@ -161,6 +173,7 @@ macro_rules! record {
 
         impl $crate::config::reader::Inherit for $Name {
             fn inherit(&mut self, from: &Self) {
+                self.written.extend_from_slice(&from.written);
                 $($crate::config::reader::Inherit::inherit(&mut self.$field, &from.$field);)*
             }
         }
@@ -179,6 +192,8 @@ pub(super) use record;
 pub(super) trait Record {
     /// Its header, or its braces.
     fn span(&self) -> Span;
+    /// Whether the key stands there. If so and there is no value, that has been reported.
+    fn has(&self, key: &str) -> bool;
 }
 
 /// Takes from `from` what it lacks itself: how `[neighbor-defaults]` reach a neighbor.

@@ -92,9 +92,8 @@ fn of_gateway(keys: &file::Gateway, breach: &Breach) -> Option<Span> {
             let is_it = |c: &&Spanned<IpAddr>| c.get_ref() == address;
             let connection =
                 keys.connection.iter().filter_map(|c| c.address.as_ref()).rfind(is_it).map(Spanned::span);
-            let instances = keys.instance.iter().filter_map(|i| i.address.as_ref());
-            let instance =
-                instances.filter(|i| IpAddr::V4(*i.get_ref()) == *address).last().map(Spanned::span);
+            let mut instances = keys.instance.iter().filter_map(|i| i.address.as_ref());
+            let instance = instances.rfind(|i| IpAddr::V4(*i.get_ref()) == *address).map(Spanned::span);
             connection.or(instance)
         }
         _ => None,
@@ -175,7 +174,7 @@ fn gateway(keys: &file::Gateway) -> Option<Gateway> {
     let connections: Option<Vec<_>> = keys.connection.iter().map(connection).collect();
     Some(Gateway {
         name: get(&keys.name).unwrap_or_else(|| "gateway".to_owned()),
-        kind: get(&keys.kind)?,
+        kind: get(&keys.kind).unwrap_or_default(),
         asn: get(&keys.asn).unwrap_or(config::DEFAULT_ASN),
         instances: instances?,
         connections: connections?,

@@ -54,10 +54,7 @@ impl Rules<'_> {
     fn asns(&mut self) {
         let (Some(own), Some(remote)) = (&self.bgp.asn, &self.keys.remote_as) else { return };
         let result = rules::peer_asn(*own.get_ref(), *remote.get_ref());
-        let already = self.out.iter().any(|d| d.span == own.span());
-        if !already {
-            self.report(own.span(), result);
-        }
+        self.report(own.span(), result);
         let fixed = match self.kind.get_ref() {
             AzureKind::VpnGateway => {
                 return self.report(remote.span(), rules::gateway_asn(*remote.get_ref()));
@@ -200,7 +197,7 @@ impl Rules<'_> {
     }
 
     fn warn_of_attraction(&mut self, span: Span) {
-        if *self.kind.get_ref() == AzureKind::RouteServer || self.out.iter().any(|d| d.span == span) {
+        if *self.kind.get_ref() == AzureKind::RouteServer {
             return;
         }
         let message = "mode announce pulls this traffic to on-premises, more strongly than the default route";
@@ -220,11 +217,11 @@ fn place(file: &file::File, decision: &Decision) -> Span {
     let name = super::routes::source_name(&decision.source);
     let exception = file.exception.iter().find(|e| e.name.as_ref().is_some_and(|n| n.get_ref() == name));
     let mode = exception.and_then(|e| e.mode.as_ref()).map(Spanned::span);
-    let prefixes = file.originate.iter().filter_map(|o| o.prefix.as_ref());
+    let prefixes = file.originate.iter().flat_map(super::routes::originated).map(|(_, prefix)| prefix);
     let whole = match &decision.because {
         Reason::Piece { of, .. } => of,
         _ => &decision.prefix,
     };
-    let prefix = prefixes.filter(|p| p.get_ref() == whole).map(Spanned::span).next();
+    let prefix = prefixes.filter(|prefix| prefix.get_ref() == whole).map(Spanned::span).next();
     mode.or(prefix).unwrap_or_else(|| file.span())
 }

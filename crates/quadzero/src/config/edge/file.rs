@@ -64,7 +64,9 @@ record! {
     /// `[[originate]]`
     Originate {
         /// What is announced.
-        required prefix: IpNet,
+        optional prefix: IpNet,
+        /// Or several at once.
+        optional prefixes: Vec<Spanned<IpNet>>,
         /// What neighbors' `announce` calls it.
         optional name: String,
         /// What is said of it.

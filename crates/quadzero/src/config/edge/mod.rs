@@ -11,8 +11,9 @@ pub(super) use file::File;
 pub(super) use azure::breach;
 pub(super) use neighbor::unique;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Span};
 use super::get;
+use super::reader::Record;
 use quadzero_codec::{Asn, RouterId};
 use quadzero_fsm::{Mode, PeerConfig};
 use quadzero_policy::{NeighborPolicy, Policy};
@@ -51,14 +52,13 @@ impl File {
     pub(super) fn check(&self, folder: &Path, out: &mut Vec<Diagnostic>) -> Option<Edge> {
         let policy = routes::policy(self, out);
         if self.neighbor.is_empty() {
-            let span = self.bgp.as_ref().map_or(0..0, Spanned::span);
-            out.push(Diagnostic::warning(span, "no [[neighbor]]: there is nobody to announce anything to"));
+            let message = "no [[neighbor]]: there is nobody to announce anything to";
+            out.push(Diagnostic::warning(self.start(), message));
         }
         let bgp = self.bgp.as_ref()?.get_ref();
         let merged = neighbor::merged(self, out);
         let check = |keys| self.check_neighbor(bgp, keys, policy.as_ref(), folder, out);
-        let neighbors: Vec<Option<Neighbor>> = merged.iter().map(check).collect();
-        let neighbors: Vec<Neighbor> = neighbors.into_iter().collect::<Option<_>>()?;
+        let neighbors: Vec<Neighbor> = merged.iter().filter_map(check).collect();
         let listen = listen(bgp, &neighbors);
         Some(Edge {
             asn: get(&bgp.asn)?,
@@ -67,6 +67,11 @@ impl File {
             policy: policy?,
             neighbors,
         })
+    }
+
+    /// Where to point at for what is nowhere.
+    fn start(&self) -> Span {
+        self.bgp.as_ref().map_or_else(|| self.span(), Spanned::span)
     }
 
     fn check_neighbor(
@@ -80,7 +85,9 @@ impl File {
         routes::check_announce(self, keys, out);
         let peer = neighbor::peer(bgp, keys, folder, out)?;
         let told = routes::neighbor_policy(keys, &peer);
-        let decisions = policy.map(|policy| policy.explain(&told));
+        // A thousand plain neighbors are all told the same, which needs no look at every route for each of them.
+        let plain = keys.azure.is_none() && keys.announce.is_none() && keys.families.is_none();
+        let decisions = policy.filter(|_| !plain).map(|policy| policy.explain(&told));
         if let Some(decisions) = &decisions {
             routes::check_decisions(keys, &peer, decisions, out);
         }

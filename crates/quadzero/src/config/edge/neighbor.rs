@@ -4,10 +4,10 @@ use super::file::{self, AzureKind, Bgp};
 use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::get;
 use crate::config::reader::{Inherit, Record, missing};
-use quadzero_codec::{Family, HoldTime};
+use quadzero_codec::{Asn, Family, HoldTime, RouterId};
 use quadzero_fsm::{Capabilities, HoldNegotiation, Md5Key, Mode, PeerConfig, Timers, Transport};
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 use toml::Spanned;
@@ -52,19 +52,16 @@ pub(in crate::config) fn unique<'a, T: std::hash::Hash + Eq + std::fmt::Display 
     }
 }
 
-/// The peer, unless something it needs is missing or wrong.
+/// The peer, unless its address is missing or wrong. Stand-ins for what else is, which has been reported, let the
+/// checks go on.
 pub(super) fn peer(
     bgp: &Bgp,
     neighbor: &file::Neighbor,
     folder: &Path,
     out: &mut Vec<Diagnostic>,
 ) -> Option<PeerConfig> {
-    for (lacks, key) in [(neighbor.address.is_none(), "address"), (neighbor.remote_as.is_none(), "remote-as")]
-    {
-        if lacks {
-            out.push(missing(neighbor.span(), key));
-        }
-    }
+    let lacks = ["address", "remote-as"].into_iter().filter(|key| !neighbor.has(key));
+    out.extend(lacks.map(|key| missing(neighbor.span(), key)));
     let timers = timers(neighbor, out);
     let md5 = md5(neighbor, folder, out);
     let families = families(neighbor, out);
@@ -74,9 +71,9 @@ pub(super) fn peer(
     let address = get(&neighbor.address)?;
     Some(PeerConfig {
         name: get(&neighbor.name).unwrap_or_else(|| address.to_string()),
-        local_as: get(&bgp.asn)?,
-        router_id: get(&bgp.router_id)?,
-        remote_as: get(&neighbor.remote_as)?,
+        local_as: get(&bgp.asn).unwrap_or(Asn::TRANS),
+        router_id: get(&bgp.router_id).or(RouterId::new(Ipv4Addr::LOCALHOST))?,
+        remote_as: get(&neighbor.remote_as).unwrap_or(Asn::TRANS),
         mode: get(&neighbor.mode).unwrap_or_default(),
         families,
         timers,

@@ -3,7 +3,7 @@
 
 use super::file::{self, ExceptionMode, RouteKeys};
 use super::neighbor::unique;
-use crate::config::diagnostic::{Diagnostic, Span};
+use crate::config::diagnostic::{Diagnostic, Severity, Span};
 use crate::config::reader::{Record, closest};
 use crate::config::{from_words, get};
 use ipnet::IpNet;
@@ -16,36 +16,71 @@ use quadzero_policy::{
 use std::net::IpAddr;
 use toml::Spanned;
 
-/// The policy, unless something it is made of is missing or wrong.
+/// The policy of what is sound, so that one mistake does not hide what is wrong with the rest.
 pub(super) fn policy(file: &file::File, out: &mut Vec<Diagnostic>) -> Option<Policy> {
-    let originations: Vec<_> = file.originate.iter().map(|o| origination(o, out)).collect();
-    let exceptions: Vec<_> = file.exception.iter().map(|e| exception(e, out)).collect();
-    check_names(file, out);
-    check_carve_outs(file, out);
     if file.originate.is_empty() {
-        let span = file.bgp.as_ref().map_or(0..0, Spanned::span);
-        let warning = Diagnostic::warning(span, "no [[originate]]: nothing is announced by this edge");
+        let warning =
+            Diagnostic::warning(file.start(), "no [[originate]]: nothing is announced by this edge");
         out.push(warning.hint("[[originate]] prefix = \"0.0.0.0/0\" is the default route"));
     }
-    let originations = originations.into_iter().collect::<Option<_>>()?;
-    let exceptions = exceptions.into_iter().collect::<Option<_>>()?;
-    sound(Policy::new(originations, exceptions), file.span(), out)
+    let originations = file.originate.iter().flat_map(|keys| originations(keys, out)).collect();
+    let exceptions = file.exception.iter().filter_map(|keys| exception(keys, out)).collect();
+    check_names(file, out);
+    check_carve_outs(file, out);
+    let reported = out.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    let all = Policy::new(originations, exceptions);
+    if reported { all.ok() } else { sound(all, "", file.start(), out) }
 }
 
-/// What a policy makes of one thing alone; its error goes to where that thing stands.
-fn sound<T>(policy: Result<T, PolicyError>, span: Span, out: &mut Vec<Diagnostic>) -> Option<T> {
-    policy.map_err(|error| out.push(from_words(Diagnostic::error, span, &error.to_string()))).ok()
+/// What a policy makes of the thing of that name alone; its error goes to where that thing stands.
+fn sound<T>(policy: Result<T, PolicyError>, name: &str, span: Span, out: &mut Vec<Diagnostic>) -> Option<T> {
+    let report = |error: PolicyError| {
+        let words = error.to_string();
+        let words = words.strip_prefix(&format!("\"{name}\": ")).unwrap_or(&words);
+        out.push(from_words(Diagnostic::error, span, words));
+    };
+    policy.map_err(report).ok()
 }
 
-fn origination(keys: &file::Originate, out: &mut Vec<Diagnostic>) -> Option<Origination> {
-    let prefix = keys.prefix.as_ref()?;
-    let origination =
-        Origination { name: name(keys)?, prefix: *prefix.get_ref(), template: template(&keys.route) };
+fn originations(keys: &file::Originate, out: &mut Vec<Diagnostic>) -> Vec<Origination> {
+    let hint = "prefix = \"0.0.0.0/0\", or prefixes = [..] for several that share everything else";
+    match (&keys.prefix, &keys.prefixes) {
+        (None, None) if keys.has("prefix") || keys.has("prefixes") => {}
+        (None, None) => out.push(Diagnostic::error(keys.span(), "nothing to originate").hint(hint)),
+        (Some(prefix), Some(prefixes)) => {
+            let error = Diagnostic::error(prefixes.span(), "an origination has either prefix or prefixes");
+            out.push(error.related(prefix.span(), "the other one").hint(hint));
+        }
+        _ => {}
+    }
+    originated(keys).filter_map(|(name, prefix)| origination(keys, name, prefix, out)).collect()
+}
+
+/// What the origination holds, each prefix with the name that announce lists know it by: the given one, else "default"
+/// for 0.0.0.0/0, "default-ipv6" for ::/0, and the prefix itself for others.
+pub(super) fn originated(keys: &file::Originate) -> impl Iterator<Item = (String, &Spanned<IpNet>)> {
+    let by_prefix = |prefix: &IpNet| match prefix {
+        IpNet::V4(net) if net.prefix_len() == 0 => "default".to_owned(),
+        IpNet::V6(net) if net.prefix_len() == 0 => "default-ipv6".to_owned(),
+        other => other.to_string(),
+    };
+    let several = keys.prefixes.iter().flat_map(|list| list.get_ref());
+    let all = keys.prefix.iter().chain(several);
+    all.map(move |prefix| (get(&keys.name).unwrap_or_else(|| by_prefix(prefix.get_ref())), prefix))
+}
+
+fn origination(
+    keys: &file::Originate,
+    name: String,
+    prefix: &Spanned<IpNet>,
+    out: &mut Vec<Diagnostic>,
+) -> Option<Origination> {
+    let origination = Origination { name, prefix: *prefix.get_ref(), template: template(&keys.route) };
     let span = match &keys.route.next_hop {
         Some(next_hop) if !fits(next_hop.get_ref(), prefix.get_ref()) => next_hop.span(),
         _ => prefix.span(),
     };
-    sound(Policy::new(vec![origination.clone()], vec![]), span, out)?;
+    sound(Policy::new(vec![origination.clone()], vec![]), &origination.name, span, out)?;
     Some(origination)
 }
 
@@ -54,16 +89,6 @@ fn fits(next_hop: &NextHop, prefix: &IpNet) -> bool {
         (next_hop, prefix),
         (NextHop::Address(IpAddr::V4(_)), IpNet::V6(_)) | (NextHop::Address(IpAddr::V6(_)), IpNet::V4(_))
     )
-}
-
-/// The given name, else "default" for 0.0.0.0/0, "default-ipv6" for ::/0, and the prefix itself for others.
-fn name(keys: &file::Originate) -> Option<String> {
-    let by_prefix = |prefix: IpNet| match prefix {
-        IpNet::V4(net) if net.prefix_len() == 0 => "default".to_owned(),
-        IpNet::V6(net) if net.prefix_len() == 0 => "default-ipv6".to_owned(),
-        other => other.to_string(),
-    };
-    get(&keys.name).or_else(|| get(&keys.prefix).map(by_prefix))
 }
 
 fn exception(keys: &file::Exception, out: &mut Vec<Diagnostic>) -> Option<ExceptionSet> {
@@ -78,7 +103,7 @@ fn exception(keys: &file::Exception, out: &mut Vec<Diagnostic>) -> Option<Except
     let one = |prefix: &Spanned<IpNet>| {
         let prefixes = vec![*prefix.get_ref()];
         let set = ExceptionSet { name: name.clone(), prefixes, mode: mode.clone() };
-        sound(Policy::new(vec![], vec![set]), prefix.span(), out)
+        sound(Policy::new(vec![], vec![set]), &name, prefix.span(), out)
     };
     let each: Option<Vec<Policy>> = prefixes.iter().map(one).collect();
     each?;
@@ -111,6 +136,7 @@ fn exception_prefixes(keys: &file::Exception, out: &mut Vec<Diagnostic>) -> Opti
             );
             None
         }
+        (None, None) if keys.has("kms") || keys.has("prefixes") => None,
         (None, None) => {
             out.push(Diagnostic::error(keys.span(), "an exception from what?").hint(hint));
             None
@@ -173,22 +199,29 @@ fn overrides(keys: &RouteKeys) -> Overrides {
 
 /// An exception's name is its own; originations may share one.
 fn check_names(file: &file::File, out: &mut Vec<Diagnostic>) {
+    let originated = || file.originate.iter().flat_map(originated);
+    let called: Vec<_> = originated()
+        .map(|(name, prefix)| Spanned::new(prefix.span(), format!("{} (\"{name}\")", prefix.get_ref())))
+        .collect();
+    unique(called.iter(), "origination", out);
     let exceptions = || file.exception.iter().filter_map(|e| e.name.as_ref());
     unique(exceptions(), "name", out);
-    for originate in &file.originate {
-        let called = name(originate);
-        if let Some(taken) = exceptions().find(|e| Some(e.get_ref()) == called.as_ref()) {
-            let span = originate.name.as_ref().map_or(originate.span(), Spanned::span);
-            let error = Diagnostic::error(taken.span(), format!("the name {} is taken", taken.get_ref()));
-            out.push(error.related(span, "by this origination"));
+    for name in exceptions() {
+        if let Some((_, prefix)) = originated().find(|(taken, _)| taken == name.get_ref()) {
+            let error = Diagnostic::error(name.span(), format!("the name {} is taken", name.get_ref()));
+            out.push(error.related(prefix.span(), "an origination has it"));
         }
     }
 }
 
 /// Without a prefix around it there is nothing to carve an exception out of.
 fn check_carve_outs(file: &file::File, out: &mut Vec<Diagnostic>) {
-    let originated: Option<Vec<IpNet>> = file.originate.iter().map(|o| get(&o.prefix)).collect();
-    let Some(originated) = originated else { return };
+    if file.originate.iter().any(|keys| originated(keys).next().is_none()) {
+        // What was meant there is unknown, and has been reported.
+        return;
+    }
+    let originated: Vec<IpNet> =
+        file.originate.iter().flat_map(originated).map(|(_, p)| *p.get_ref()).collect();
     for keys in &file.exception {
         let Some(mode) = keys.mode.as_ref().filter(|m| *m.get_ref() == ExceptionMode::CarveOut) else {
             continue;
@@ -219,20 +252,30 @@ pub(super) fn neighbor_policy(keys: &file::Neighbor, peer: &PeerConfig) -> Neigh
 
 /// Every name of the neighbor's announce list is that of an origination or an exception.
 pub(super) fn check_announce(file: &file::File, keys: &file::Neighbor, out: &mut Vec<Diagnostic>) {
-    let originations = file.originate.iter().filter_map(name);
-    let known: Vec<String> = originations.chain(file.exception.iter().filter_map(|e| get(&e.name))).collect();
-    for listed in keys.announce.iter().flat_map(|list| list.get_ref()) {
+    let Some(announce) = &keys.announce else { return };
+    let originations = file.originate.iter().flat_map(originated).map(|(name, _)| name);
+    let given =
+        file.originate.iter().map(|o| &o.name).chain(file.exception.iter().map(|e| &e.name)).filter_map(get);
+    let mut known: Vec<String> = originations.chain(given).collect();
+    known.sort();
+    known.dedup();
+    for listed in announce.get_ref() {
         if known.contains(listed.get_ref()) {
             continue;
         }
         let error = Diagnostic::error(listed.span(), format!("nothing is called \"{}\"", listed.get_ref()));
         let hint = match closest(listed.get_ref(), known.iter().map(String::as_str)) {
             Some(meant) => format!("did you mean \"{meant}\"?"),
-            None if known.is_empty() => "there is no [[originate]] and no [[exception]]".to_owned(),
-            None => format!("originations and exceptions are {}", known.join(", ")),
+            None => format!("the names are those of [[originate]] and [[exception]]: {}", some_of(&known)),
         };
         out.push(error.label("neither an [[originate]] nor an [[exception]]").hint(hint));
     }
+}
+
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let more = if names.len() > SHOWN { ", .." } else { "" };
+    names[..names.len().min(SHOWN)].join(", ") + more
 }
 
 /// What the neighbor would be told can be said over its session.

@@ -1,0 +1,167 @@
+//! The binary from outside: what goes where, and with which exit status.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const KEEPALIVE: &str = "ffffffffffffffffffffffffffffffff001304";
+
+fn quadzero(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quadzero"));
+    command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn check(options: &[&str], path: &str) -> (Option<i32>, String, String) {
+    let path = here(path);
+    let output = quadzero(&[&["check"], options, &[path.to_str().unwrap()]].concat());
+    told(&output)
+}
+
+fn told(output: &Output) -> (Option<i32>, String, String) {
+    let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_sound_file_tells_what_is_announced_to_whom_and_exits_0() {
+    let (code, out, err) = check(&[], "../../config/lab.toml");
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(out.contains("azure-1 (10.1.0.5, AS 65515) is told 85 routes:"), "{out}");
+    assert!(out.contains("in 84 prefixes that leave out kms"), "{out}");
+}
+
+#[test]
+fn a_file_with_errors_tells_all_of_them_on_standard_error_and_exits_2() {
+    let (code, out, err) = check(&[], "tests/check/five-mistakes.toml");
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    for line in [":4:13", ":11:10", ":16:1", ":18:13", ":19:24"] {
+        assert!(err.contains(&format!("five-mistakes.toml{line}\n")), "{line} in {err}");
+    }
+    assert!(err.ends_with("five-mistakes.toml: 5 errors\n"), "{err}");
+}
+
+#[test]
+fn warnings_are_told_and_exit_0() {
+    let (code, out, err) = check(&[], "tests/check/attraction.toml");
+    assert_eq!(code, Some(0));
+    assert!(err.starts_with("warning: mode announce pulls this traffic to on-premises"), "{err}");
+    assert!(out.contains("no errors, 1 warning\n"), "{out}");
+}
+
+#[test]
+fn explain_tells_the_reason_for_every_route() {
+    let (code, out, _) = check(&["--explain"], "../../config/vpn-active-standby.toml");
+    assert_eq!(code, Some(0));
+    assert!(
+        out.contains("20.118.99.224/32 (exception set \"kms\") is not announced: the set is in mode udr"),
+        "{out}"
+    );
+    assert!(out.contains("--address-prefix 20.118.99.224/32 --next-hop-type Internet"), "{out}");
+}
+
+#[test]
+fn json_is_one_document_with_the_lines_of_the_errors() {
+    let (code, out, _) = check(&["--format", "json"], "tests/check/five-mistakes.toml");
+    assert_eq!(code, Some(2));
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let lines: Vec<_> =
+        document["diagnostics"].as_array().unwrap().iter().map(|d| d["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [4, 11, 16, 18, 19]);
+    assert_eq!(document["errors"], 5);
+
+    let (_, out, _) = check(&["--format", "json"], "../../config/vpn-active-standby.toml");
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(document["neighbors"][0]["decisions"][0]["prefix"], "0.0.0.0/0");
+}
+
+#[test]
+fn a_file_that_is_not_there_exits_2_and_says_which() {
+    for command in [&["check"][..], &["lab"], &["run", "-c"], &["azure", "-c"]] {
+        let (code, out, err) = told(&quadzero(&[command, &["/no/such/file.toml"]].concat()));
+        assert_eq!((code, out.as_str()), (Some(2), ""));
+        assert!(err.starts_with("error: /no/such/file.toml: "), "{err}");
+    }
+}
+
+#[test]
+fn run_and_azure_refuse_a_file_with_errors_as_check_does() {
+    let (edge, gateway) = (here("tests/check/five-mistakes.toml"), here("tests/check/gateway.toml"));
+    for (command, path) in [("run", edge), ("azure", gateway)] {
+        let (code, _, err) = told(&quadzero(&[command, "-c", path.to_str().unwrap()]));
+        assert_eq!(code, Some(2));
+        assert!(err.starts_with("error: "), "{err}");
+        assert!(err.contains("  = help: "), "{err}");
+    }
+}
+
+#[test]
+fn decode_puts_messages_into_words() {
+    let (code, out, err) = told(&quadzero(&["decode", KEEPALIVE]));
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "KEEPALIVE\n", ""));
+}
+
+#[test]
+fn decode_reads_standard_input() {
+    let mut child = command(&["decode", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "0x{KEEPALIVE}\nFF:{}", &KEEPALIVE[2..]).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(told(&output), (Some(0), "KEEPALIVE\nKEEPALIVE\n".to_owned(), String::new()));
+}
+
+#[test]
+fn decode_tells_where_octets_are_wrong_and_exits_1_and_where_the_text_is_and_exits_2() {
+    let (code, _, err) = told(&quadzero(&["decode", &KEEPALIVE.replace("04", "ff")]));
+    assert_eq!(code, Some(1));
+    assert!(err.starts_with("error: octet 18: message type 255 is unknown"), "{err}");
+    assert_eq!(told(&quadzero(&["decode", "xyz"])).0, Some(2));
+    assert_eq!(told(&quadzero(&["decode"])).0, Some(2));
+}
+
+#[test]
+fn a_two_octet_as_path_is_read_when_asked_for() {
+    // ORIGIN IGP, AS_PATH 65010 in two octets, NEXT_HOP 192.0.2.1, 0.0.0.0/0 (RFC 4271 §4.3).
+    let update =
+        "ffffffffffffffffffffffffffffffff 002a 02 0000 0012 40010100 4002040201fdf2 400304c0000201 00";
+    let (code, out, _) = told(&quadzero(&["decode", "--two-octet-as", update]));
+    assert_eq!(code, Some(0));
+    assert!(out.contains("65010") && out.contains("0.0.0.0/0"), "{out}");
+    let (_, four, _) = told(&quadzero(&["decode", update]));
+    assert!(!four.contains("65010"), "{four}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command(&["decode", KEEPALIVE]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    assert_eq!(told(&output.wait_with_output().unwrap()), (Some(0), String::new(), String::new()));
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    for command in ["lab", "run", "check", "azure", "decode"] {
+        let (code, out, _) = told(&quadzero(&[command, "--help"]));
+        let examples = out.split_once("Examples:").unwrap().1;
+        assert_eq!(code, Some(0));
+        assert!(
+            examples.lines().any(|line| line.starts_with("  quadzero") && line.contains(command)),
+            "{out}"
+        );
+    }
+}
+
+#[test]
+fn a_log_level_that_is_no_filter_exits_2() {
+    let (code, _, err) = told(&quadzero(&["--log-level", "a=b=c", "decode", KEEPALIVE]));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("a=b=c"), "{err}");
+}

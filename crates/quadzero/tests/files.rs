@@ -1,0 +1,73 @@
+//! The examples under `config/` are sound, and what is wrong with the files under `tests/check/` is told exactly as the
+//! texts beside them say. `BLESS=1 cargo test -p quadzero` writes those texts anew: read the difference.
+
+use quadzero::config::{Severity, Source};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The TOML files of a folder, by name.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    files.sort();
+    files
+}
+
+/// The file, called by its name alone wherever the tests run.
+fn source(path: &Path) -> Source {
+    Source { path: path.file_name().unwrap().display().to_string(), text: fs::read_to_string(path).unwrap() }
+}
+
+#[test]
+fn every_example_is_without_errors_and_without_warnings() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    let examples = files(&folder);
+    assert!(examples.len() >= 5, "{examples:?}");
+    for path in examples {
+        let loaded = source(&path).any();
+        assert_eq!(loaded.render(false), "");
+        assert!(loaded.value.is_some());
+    }
+}
+
+#[test]
+fn the_built_in_scenario_is_sound() {
+    let scenario = Source::built_in().scenario();
+    assert_eq!(scenario.render(false), "");
+    assert_eq!(scenario.value.unwrap().expectations.len(), 6);
+}
+
+#[test]
+fn what_is_wrong_is_told_with_line_caret_and_hint() {
+    let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check"));
+    assert!(files.len() >= 10, "{files:?}");
+    for path in files {
+        let told = source(&path).any().render(false);
+        let golden = path.with_extension("txt");
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&golden, &told).unwrap();
+        }
+        assert_eq!(told, fs::read_to_string(&golden).unwrap(), "{}", golden.display());
+    }
+}
+
+#[test]
+fn five_mistakes_are_five_errors_with_their_lines() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check/five-mistakes.toml");
+    let loaded = source(&path).any();
+    let lines: Vec<usize> = loaded.source.positions(&loaded.diagnostics).iter().map(|p| p.line).collect();
+    assert_eq!(lines, [4, 11, 16, 18, 19]);
+    assert_eq!(loaded.count(Severity::Error), 5);
+    assert!(loaded.value.is_none());
+}
+
+#[test]
+fn no_secret_is_told() {
+    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check")) {
+        let loaded = source(&path).any();
+        for secret in ["eyes", "quad zero"] {
+            assert!(!loaded.render(false).contains(secret), "{}", path.display());
+            assert!(!format!("{:?}", loaded.diagnostics).contains(secret), "{}", path.display());
+        }
+    }
+}
