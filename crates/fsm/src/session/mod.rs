@@ -48,9 +48,11 @@ mod backoff;
 mod collision;
 mod connection;
 mod inbound;
+mod io;
 mod negotiate;
 mod outbound;
 
+pub use io::{Addresses, Counters, Direction, Down, Event, Input, Output, State};
 pub use negotiate::{Negotiated, negotiate};
 pub use outbound::Encodings;
 
@@ -58,194 +60,13 @@ use crate::{Mode, PeerConfig};
 use backoff::Backoff;
 use bytes::{Bytes, BytesMut};
 use connection::{Connection, Ending};
-use quadzero_codec::{Fault, Message, MessageType, Notification};
+use quadzero_codec::{Message, Notification};
 use quadzero_rib::{AdjRibIn, RouteSet};
 use std::{
     collections::VecDeque,
-    fmt,
-    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
-
-/// Who opened a TCP connection. There is at most one of each with a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// We dialled.
-    Outgoing,
-    /// The peer dialled.
-    Incoming,
-}
-
-impl Direction {
-    /// Both of them.
-    pub const ALL: [Self; 2] = [Self::Outgoing, Self::Incoming];
-
-    /// The other one.
-    pub const fn other(self) -> Self {
-        match self {
-            Self::Outgoing => Self::Incoming,
-            Self::Incoming => Self::Outgoing,
-        }
-    }
-}
-
-/// The addresses of a TCP connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Addresses {
-    /// Ours: what "next hop self" means unless [`PeerConfig::own_address`] says otherwise.
-    pub local: IpAddr,
-    /// The peer's.
-    pub remote: IpAddr,
-}
-
-/// Everything that can happen to a peer.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// Begin (ManualStart).
-    Start,
-    /// Withdraw everything, say why, and stay Idle until the next `Start` (ManualStop).
-    Stop(Notification),
-    /// A TCP connection is there. Of one that came in, ask [`Session::accepts`] first.
-    Connected(Direction, Addresses),
-    /// The dial asked for by [`Output::Connect`] failed.
-    ConnectFailed,
-    /// Octets have arrived, cut anywhere.
-    Bytes(Direction, &'a [u8]),
-    /// The connection has ended, by the peer or by an error.
-    Closed(Direction),
-    /// [`Session::deadline`] has come. Too early does no harm.
-    Timeout,
-    /// The whole set of routes that the peer should have from now on.
-    Routes(Arc<RouteSet>),
-}
-
-/// What the session asks of its driver.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Dial the peer, giving up an attempt that is still under way.
-    Connect,
-    /// Close the connection (or give up the dial), after the octets that it still holds and these last words.
-    /// Nothing of it is wanted any more.
-    Disconnect(Direction, Bytes),
-    /// Something worth telling.
-    Event(Event),
-}
-
-/// What happened, for people, tables and logs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Established. `Up` and `Down` alternate.
-    Up(Arc<Negotiated>),
-    /// No longer Established.
-    Down(Down),
-    /// An attempt ended before it was Established.
-    Failed(Down),
-    /// The table of [`Session::learned`] has changed.
-    Learned {
-        /// Prefixes announced or replaced.
-        announced: usize,
-        /// Prefixes withdrawn.
-        withdrawn: usize,
-    },
-    /// A malformed attribute, and what RFC 7606 made of it.
-    Malformed(Fault),
-    /// Routes of ours that cannot be said to this peer, and why.
-    Unsendable(String),
-    /// What was wanted has been handed to the connection: this many prefixes stand announced.
-    Sent {
-        /// Prefixes newly announced or replaced.
-        announced: usize,
-        /// Prefixes withdrawn.
-        withdrawn: usize,
-    },
-    /// A message came in.
-    Received(MessageType),
-    /// A message other than UPDATE went out.
-    Said(MessageType),
-}
-
-/// Why a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Down {
-    /// The TCP connection failed or was closed by the peer without a word.
-    Closed,
-    /// The dial failed.
-    ConnectFailed,
-    /// The peer sent a NOTIFICATION.
-    Received(Notification),
-    /// We sent one.
-    Sent(Notification),
-}
-
-impl fmt::Display for Down {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("TCP connection closed by the peer"),
-            Self::ConnectFailed => f.write_str("TCP connection could not be opened"),
-            Self::Received(n) => write!(f, "NOTIFICATION received: {}", InOneLine(n)),
-            Self::Sent(n) => write!(f, "NOTIFICATION sent: {}", InOneLine(n)),
-        }
-    }
-}
-
-/// The code in words, and the text for people if there is one (RFC 9003).
-struct InOneLine<'a>(&'a Notification);
-
-impl fmt::Display for InOneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.code)?;
-        self.0.shutdown_text().map_or(Ok(()), |text| write!(f, " {text:?}"))
-    }
-}
-
-/// The six states of RFC 4271 §8.2.2, in order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum State {
-    /// Refuses connections.
-    #[default]
-    Idle,
-    /// Dials.
-    Connect,
-    /// Waits for the peer, or to dial again.
-    Active,
-    /// Waits for an OPEN.
-    OpenSent,
-    /// Waits for a KEEPALIVE.
-    OpenConfirm,
-    /// Exchanges routes.
-    Established,
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Idle => "Idle",
-            Self::Connect => "Connect",
-            Self::Active => "Active",
-            Self::OpenSent => "OpenSent",
-            Self::OpenConfirm => "OpenConfirm",
-            Self::Established => "Established",
-        })
-    }
-}
-
-/// What has been counted since the peer was configured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Messages received.
-    pub messages_received: u64,
-    /// UPDATEs among them.
-    pub updates_received: u64,
-    /// Messages sent.
-    pub messages_sent: u64,
-    /// UPDATEs among them.
-    pub updates_sent: u64,
-    /// How often the session became Established.
-    pub established: u64,
-    /// How often it ceased to be.
-    pub dropped: u64,
-}
 
 /// What one peer announced and was accepted; shared with whoever wants to read it.
 pub type Learned = Arc<Mutex<AdjRibIn>>;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{Capabilities, HoldNegotiation, Import, Timers, testing::*};
-use quadzero_codec::{ErrorCode, HoldTime};
+use quadzero_codec::{ErrorCode, HoldTime, MessageType};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
