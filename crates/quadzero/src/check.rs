@@ -9,7 +9,7 @@ use crate::config::edge::{Edge, Neighbor};
 use crate::config::{Any, Loaded, Severity, Source};
 use crate::logging;
 use quadzero_codec::{Attributes, NextHop};
-use quadzero_policy::{Decision, Outcome, Reason, UserDefinedRoute};
+use quadzero_policy::{Decision, Reason, UserDefinedRoute};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write as _};
@@ -88,7 +88,7 @@ impl Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let peer = &self.neighbor.peer;
         let address = peer.transport.remote.ip();
-        let count = self.decisions.iter().filter(|d| matches!(d.outcome, Outcome::Announce(_))).count();
+        let count = self.decisions.iter().filter_map(Decision::route).count();
         let routes = if count == 1 { "route" } else { "routes" };
         if peer.name == address.to_string() {
             write!(f, "{address} (AS {}) is told {count} {routes}:", peer.remote_as)
@@ -99,9 +99,9 @@ impl Display for Told<'_> {
 }
 
 fn reasons(decisions: &[Decision]) -> Vec<String> {
-    let said = |decision: &Decision| match &decision.outcome {
-        Outcome::Announce(route) => format!("{decision} It says: {}.", said(&route.attributes)),
-        Outcome::Withhold => decision.to_string(),
+    let said = |decision: &Decision| match decision.route() {
+        Some(route) => format!("{decision} It says: {}.", said(&route.attributes)),
+        None => decision.to_string(),
     };
     decisions.iter().map(said).collect()
 }
@@ -111,7 +111,7 @@ fn announced(decisions: &[Decision]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut pieces = BTreeMap::new();
     for decision in decisions {
-        let Outcome::Announce(route) = &decision.outcome else { continue };
+        let Some(route) = decision.route() else { continue };
         match &decision.because {
             Reason::Piece { of, sets } => {
                 pieces.entry((of, sets.join(", "))).or_insert_with(Vec::new).push(route)
@@ -208,7 +208,7 @@ fn told(edge: &Edge, neighbor: &Neighbor) -> Value {
     let decision = |d: Decision| {
         json!({
             "prefix": d.prefix,
-            "announced": matches!(d.outcome, Outcome::Announce(_)),
+            "announced": d.route().is_some(),
             "because": d.to_string(),
         })
     };

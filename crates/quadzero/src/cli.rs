@@ -154,7 +154,8 @@ pub struct Logs {
     /// What logs look like
     #[arg(long, global = true, value_enum, default_value_t = logging::Format::Human)]
     pub log_format: logging::Format,
-    /// What is logged: error, warn, info, debug, trace, or filters like quadzero_fsm=trace; RUST_LOG says the same
+    /// What is logged: error, warn, info, debug, trace, or filters like quadzero_fsm=trace; RUST_LOG says the same.
+    /// Without them info for what stays up (run, azure), warn for the others
     #[arg(long, global = true, value_name = "LEVEL")]
     pub log_level: Option<String>,
 }
@@ -187,13 +188,23 @@ impl Failure {
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = logging::start(&cli.logs).and_then(|()| dispatch(&cli.command));
+    let result = logging::start(&cli.logs, log_level(&cli.command)).and_then(|()| dispatch(&cli.command));
     let Err(failure) = result else { return ExitCode::SUCCESS };
     if failure.exit_code() != 0 {
         // With standard error closed there is nobody left to tell.
         let _ = writeln!(io::stderr(), "{}", failure.to_string().trim_end());
     }
     ExitCode::from(failure.exit_code())
+}
+
+/// A daemon tells what it does; of the others, what they print is the result.
+fn log_level(command: &Command) -> &'static str {
+    match command {
+        Command::Run(_) | Command::Azure(_) => "info",
+        // The report tells how the sessions fared.
+        Command::Lab(_) => "warn,quadzero_fsm=error",
+        Command::Check(_) | Command::Decode(_) => "warn",
+    }
 }
 
 fn dispatch(command: &Command) -> Result<(), Failure> {

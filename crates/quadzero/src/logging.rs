@@ -14,9 +14,12 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging: `--log-level` before `RUST_LOG` before info.
-pub fn start(logs: &Logs) -> Result<(), Failure> {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(logs)?).with_writer(io::stderr);
+/// Starts logging: `--log-level` before `RUST_LOG` before the command's own default.
+///
+/// # Errors
+/// The level is no filter.
+pub fn start(logs: &Logs, default: &str) -> Result<(), Failure> {
+    let builder = tracing_subscriber::fmt().with_env_filter(filter(logs, default)?).with_writer(io::stderr);
     match logs.log_format {
         Format::Human => builder.with_ansi(styled(&io::stderr())).with_target(false).init(),
         Format::Json => builder.json().flatten_event(true).init(),
@@ -24,10 +27,10 @@ pub fn start(logs: &Logs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn filter(logs: &Logs) -> Result<EnvFilter, Failure> {
+fn filter(logs: &Logs, default: &str) -> Result<EnvFilter, Failure> {
     let environment = || std::env::var(EnvFilter::DEFAULT_ENV).ok();
     let Some(directives) = logs.log_level.clone().or_else(environment).filter(|d| !d.is_empty()) else {
-        return Ok(EnvFilter::new("info"));
+        return Ok(EnvFilter::new(default));
     };
     let wrong =
         |error| Failure::Wrong(format!("error: the log level \"{directives}\" is no filter: {error}"));

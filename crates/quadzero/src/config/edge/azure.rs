@@ -9,7 +9,7 @@ use ipnet::{IpNet, Ipv4Net};
 use quadzero_azure::rules::{self, Breach, Severity};
 use quadzero_codec::Asn;
 use quadzero_fsm::{Mode, PeerConfig};
-use quadzero_policy::{Decision, Outcome, Reason};
+use quadzero_policy::{Decision, Reason};
 use std::net::IpAddr;
 use toml::Spanned;
 
@@ -42,7 +42,7 @@ impl Rules<'_> {
         match self.kind.get_ref() {
             AzureKind::VpnGateway => self.vpn_gateway(peer),
             AzureKind::ExpressRoute => self.expressroute(peer),
-            AzureKind::RouteServer | AzureKind::VirtualWan => self.hub(peer),
+            AzureKind::RouteServer | AzureKind::VirtualWan => self.two_octet_as(),
         }
         self.addresses();
     }
@@ -53,23 +53,23 @@ impl Rules<'_> {
 
     fn asns(&mut self) {
         let (Some(own), Some(remote)) = (&self.bgp.asn, &self.keys.remote_as) else { return };
-        let result = rules::peer_asn(*own.get_ref(), *remote.get_ref());
-        self.report(own.span(), result);
-        let fixed = match self.kind.get_ref() {
-            AzureKind::VpnGateway => {
-                return self.report(remote.span(), rules::gateway_asn(*remote.get_ref()));
-            }
-            AzureKind::ExpressRoute => EXPRESSROUTE,
-            AzureKind::RouteServer | AzureKind::VirtualWan => FIXED,
-        };
+        let kind = *self.kind.get_ref();
+        // ExpressRoute reserves fewer numbers on our side (ER-ROUTE).
+        if kind != AzureKind::ExpressRoute || matches!(own.get_ref().0, 12076 | 65515..=65520) {
+            self.report(own.span(), rules::peer_asn(*own.get_ref(), *remote.get_ref()));
+        }
+        match kind {
+            AzureKind::VpnGateway => self.report(remote.span(), rules::gateway_asn(*remote.get_ref())),
+            AzureKind::ExpressRoute => self.remote_as(remote, EXPRESSROUTE),
+            AzureKind::RouteServer | AzureKind::VirtualWan => self.remote_as(remote, FIXED),
+        }
+    }
+
+    fn remote_as(&mut self, remote: &Spanned<Asn>, fixed: Asn) {
         if *remote.get_ref() != fixed {
-            let error =
-                Diagnostic::error(remote.span(), format!("AS {} is not Azure's here", remote.get_ref()));
-            self.out.push(
-                error
-                    .related(self.kind.span(), format!("always AS {fixed}"))
-                    .hint(format!("remote-as = {fixed}")),
-            );
+            let message = format!("AS {} is not Azure's here", remote.get_ref());
+            let error = Diagnostic::error(remote.span(), message).hint(format!("remote-as = {fixed}"));
+            self.out.push(error.related(self.kind.span(), format!("always AS {fixed}")));
         }
     }
 
@@ -109,7 +109,7 @@ impl Rules<'_> {
         }
     }
 
-    fn hub(&mut self, _peer: &PeerConfig) {
+    fn two_octet_as(&mut self) {
         if let Some(own) = self.bgp.asn.as_ref().filter(|own| !own.get_ref().is_two_octet()) {
             let warning =
                 Diagnostic::warning(own.span(), "Azure documents AS numbers of 16 bits only for this peer");
@@ -117,33 +117,27 @@ impl Rules<'_> {
         }
     }
 
-    /// Our own address must be outside of the virtual network, and so must ExpressRoute's.
+    /// Who must be outside of the virtual network, and who inside. Route Server's peers are a part of it.
     fn addresses(&mut self) {
         let space = self.address_space();
-        if *self.kind.get_ref() == AzureKind::RouteServer {
-            // Its peers are virtual machines of the network itself.
-            return;
-        }
-        if let Some(local) = &self.keys.local_address {
-            self.report(local.span(), rules::peer_address(*local.get_ref(), &space));
-        }
-        let Some(address) = &self.keys.address else { return };
+        let Some(address) = self.keys.address.as_ref().filter(|_| !space.is_empty()) else { return };
         let inside = space.iter().any(|net| IpNet::V4(*net).contains(address.get_ref()));
-        if *self.kind.get_ref() == AzureKind::VpnGateway
-            && !inside
-            && !space.is_empty()
-            && !rules::is_apipa(*address.get_ref())
-        {
-            let message = format!("{} is outside the gateway's virtual network", address.get_ref());
-            let warning = Diagnostic::warning(address.span(), message);
-            self.out.push(
-                warning.hint("the gateway peers from an address of its GatewaySubnet, or from an APIPA one"),
-            );
+        match self.kind.get_ref() {
+            AzureKind::VpnGateway if !inside && !rules::is_apipa(*address.get_ref()) => {
+                let message = format!("{} is outside the gateway's virtual network", address.get_ref());
+                let hint = "the gateway peers from an address of its GatewaySubnet, or from an APIPA one";
+                self.out.push(Diagnostic::warning(address.span(), message).hint(hint));
+            }
+            AzureKind::ExpressRoute if inside => {
+                let message = format!("{} is inside the virtual network", address.get_ref());
+                let hint = "the circuit's two /30 must be outside of every virtual network";
+                self.out.push(Diagnostic::error(address.span(), message).hint(hint));
+            }
+            AzureKind::RouteServer => return,
+            _ => {}
         }
-        if *self.kind.get_ref() == AzureKind::ExpressRoute && inside {
-            let message = format!("{} is inside the virtual network", address.get_ref());
-            let error = Diagnostic::error(address.span(), message);
-            self.out.push(error.hint("the circuit's two /30 must be outside of every virtual network"));
+        if let Some(local) = self.keys.local_address.as_ref().filter(|local| local.get_ref().is_ipv4()) {
+            self.report(local.span(), rules::peer_address(*local.get_ref(), &space));
         }
     }
 
@@ -159,7 +153,7 @@ impl Rules<'_> {
 
     /// What Azure makes of the routes.
     pub(super) fn check_routes(&mut self, file: &file::File, decisions: &[Decision]) {
-        let announced = || decisions.iter().filter(|d| matches!(d.outcome, Outcome::Announce(_)));
+        let announced = || decisions.iter().filter(|d| d.route().is_some());
         let limit = match self.kind.get_ref() {
             AzureKind::VpnGateway | AzureKind::ExpressRoute | AzureKind::RouteServer => 4_000,
             AzureKind::VirtualWan => 10_000,

@@ -10,9 +10,10 @@ use ipnet::IpNet;
 use quadzero_codec::{Family, NextHop};
 use quadzero_fsm::PeerConfig;
 use quadzero_policy::{
-    Decision, ExceptionSet, NeighborPolicy, Origination, Outcome, Overrides, Policy, PolicyError, Reason,
-    Source, Template,
+    Decision, ExceptionSet, NeighborPolicy, Origination, Overrides, Policy, PolicyError, Reason, Source,
+    Template,
 };
+use quadzero_rib::Route;
 use std::net::IpAddr;
 use toml::Spanned;
 
@@ -278,35 +279,40 @@ fn some_of(names: &[String]) -> String {
     names[..names.len().min(SHOWN)].join(", ") + more
 }
 
-/// What the neighbor would be told can be said over its session.
+/// What the neighbor would be told can be said over its session, and is not nothing.
 pub(super) fn check_decisions(
     keys: &file::Neighbor,
     peer: &PeerConfig,
     decisions: &[Decision],
     out: &mut Vec<Diagnostic>,
 ) {
+    check_listed(keys, decisions, out);
+    let announced = || decisions.iter().filter_map(Decision::route);
+    if let Some(announce) = keys.announce.as_ref().filter(|_| announced().next().is_none()) {
+        let message = format!("neighbor {} is told nothing", peer.name);
+        out.push(Diagnostic::warning(announce.span(), message).hint("`quadzero check --explain` tells why"));
+    }
+    let own = Family::of(&IpNet::from(peer.transport.remote.ip()));
+    let unsayable =
+        |route: &&Route| route.attributes.next_hop == NextHop::Own && Family::of(&route.prefix) != own;
+    if let Some(route) = announced().find(unsayable) {
+        let span = keys.families.as_ref().map_or(keys.span(), Spanned::span);
+        let message = format!("{} cannot have the next hop \"self\" over this session", route.prefix);
+        let error = Diagnostic::error(span, message).hint("give it a next-hop of its own family");
+        out.push(error.label(format!("the session itself is of {own}")));
+    }
+}
+
+fn check_listed(keys: &file::Neighbor, decisions: &[Decision], out: &mut Vec<Diagnostic>) {
     for listed in keys.announce.iter().flat_map(|list| list.get_ref()) {
-        let of_name = |d: &&Decision| source_name(&d.source) == listed.get_ref();
-        let mut of_listed = decisions.iter().filter(of_name).peekable();
-        if of_listed.peek().is_some() && of_listed.all(|d| matches!(d.because, Reason::Family { .. })) {
-            let error = Diagnostic::error(
-                listed.span(),
-                format!("\"{}\" is of a family that is not exchanged", listed.get_ref()),
-            );
+        let name = listed.get_ref();
+        let mut reasons =
+            decisions.iter().filter(|d| source_name(&d.source) == name).map(|d| &d.because).peekable();
+        if reasons.peek().is_some() && reasons.all(|because| matches!(because, Reason::Family { .. })) {
+            let error =
+                Diagnostic::error(listed.span(), format!("\"{name}\" is of a family that is not exchanged"));
             out.push(error.hint("add it to this neighbor's families"));
         }
-    }
-    let remote = Family::of(&IpNet::from(peer.transport.remote.ip()));
-    let unsayable = |d: &&Decision| {
-        matches!(&d.outcome, Outcome::Announce(route)
-        if route.attributes.next_hop == NextHop::Own && Family::of(&route.prefix) != remote)
-    };
-    if let Some(decision) = decisions.iter().find(unsayable) {
-        let span = keys.families.as_ref().map_or(keys.span(), Spanned::span);
-        let message = format!("{} cannot have the next hop \"self\" over this session", decision.prefix);
-        let error =
-            Diagnostic::error(span, message).label(format!("the session itself is {}", address_kind(remote)));
-        out.push(error.hint("give it a next-hop of its own family"));
     }
 }
 
@@ -315,8 +321,4 @@ pub(super) fn source_name(source: &Source) -> &str {
     match source {
         Source::Origination(name) | Source::Exception(name) => name,
     }
-}
-
-fn address_kind(family: Family) -> &'static str {
-    if family == Family::IPV4_UNICAST { "IPv4" } else { "IPv6" }
 }

@@ -1,0 +1,302 @@
+//! What a file says is what the program is told.
+
+use quadzero::config::azure::Deployment;
+use quadzero::config::edge::Edge;
+use quadzero::config::{Loaded, Source};
+use quadzero_azure::config::{GatewayKind, HoldTimeBehaviour, NextHopType, SystemDefault};
+use quadzero_codec::{Asn, Family, NextHop, Origin, Role};
+use quadzero_fsm::{Capabilities, Import, Md5Key, Mode};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const BGP: &str = "[bgp]\nasn = 65010\nrouter-id = \"192.0.2.1\"\n[[originate]]\nprefix = \"0.0.0.0/0\"\n";
+
+fn source(text: &str) -> Source {
+    // Paths in it start from the folder of the tests.
+    let path = format!("{}/tests/edge.toml", env!("CARGO_MANIFEST_DIR"));
+    Source { path, text: text.to_owned() }
+}
+
+fn sound<T>(loaded: Loaded<T>) -> T {
+    let told = loaded.render(false);
+    loaded.value.unwrap_or_else(|| panic!("{told}"))
+}
+
+fn edge(rest: &str) -> Edge {
+    sound(source(&[BGP, rest].concat()).edge())
+}
+
+fn sockets(addresses: &[&str]) -> Vec<SocketAddr> {
+    addresses.iter().map(|address| address.parse().unwrap()).collect()
+}
+
+#[test]
+fn every_key_of_a_neighbor_arrives() {
+    let edge = edge(
+        r#"
+        [[neighbor]]
+        name = "azure-0"
+        address = "10.1.0.4"
+        remote-as = 65515
+        port = 1790
+        local-address = "10.51.255.254"
+        mode = "active"
+        families = ["ipv6-unicast", "ipv4-unicast"]
+        announce = ["default"]
+        hold-time = "3m"
+        keepalive = 59
+        connect-retry = "500ms"
+        delay-open = 2
+        idle-hold = "3s"
+        idle-hold-max = "1m"
+        stable-after = "1h"
+        send-hold = 600
+        damp-peer-oscillations = false
+        ttl-security = 2
+        role = "customer"
+        four-octet-as = false
+        route-refresh = false
+        enhanced-route-refresh = false
+        extended-message = false
+        import = "all"
+        max-prefixes = 1000
+        "#,
+    );
+    let peer = &edge.neighbors[0].peer;
+    assert_eq!((peer.name.as_str(), peer.remote_as, peer.local_as), ("azure-0", Asn(65515), Asn(65010)));
+    assert_eq!(peer.router_id.get().to_string(), "192.0.2.1");
+    assert_eq!(peer.transport.remote, "10.1.0.4:1790".parse().unwrap());
+    assert_eq!(peer.transport.local, Some("10.51.255.254".parse().unwrap()));
+    assert_eq!((peer.transport.ttl, peer.transport.min_ttl), (Some(255), Some(254)));
+    assert_eq!((peer.mode, peer.import, peer.role), (Mode::Active, Import::All, Some(Role::Customer)));
+    assert_eq!(peer.families, [Family::IPV6_UNICAST, Family::IPV4_UNICAST]);
+    assert_eq!((peer.max_prefixes, peer.damp_peer_oscillations), (Some(1000), false));
+    let timers = &peer.timers;
+    assert_eq!((timers.hold.seconds(), timers.keepalive), (180, Some(Duration::from_secs(59))));
+    assert_eq!(timers.connect_retry, Duration::from_millis(500));
+    assert_eq!(timers.delay_open, Some(Duration::from_secs(2)));
+    assert_eq!((timers.idle_hold, timers.idle_hold_max), (Duration::from_secs(3), Duration::from_secs(60)));
+    assert_eq!(
+        (timers.stable_after, timers.send_hold),
+        (Duration::from_secs(3600), Some(Duration::from_secs(600)))
+    );
+    let none = Capabilities {
+        four_octet_as: false,
+        route_refresh: false,
+        enhanced_route_refresh: false,
+        extended_message: false,
+    };
+    assert_eq!(peer.capabilities, none);
+}
+
+#[test]
+fn a_neighbor_takes_from_the_defaults_what_it_does_not_say() {
+    let edge = edge(
+        r#"
+        [neighbor-defaults]
+        remote-as = 65515
+        hold-time = 30
+        med = 10
+        prepend = 1
+        [[neighbor]]
+        address = "10.1.0.4"
+        [[neighbor]]
+        address = "10.1.0.5"
+        hold-time = 60
+        prepend = 3
+        "#,
+    );
+    let [first, second] = &edge.neighbors[..] else { panic!("two neighbors") };
+    assert_eq!((first.peer.remote_as, first.peer.timers.hold.seconds()), (Asn(65515), 30));
+    assert_eq!((second.peer.remote_as, second.peer.timers.hold.seconds()), (Asn(65515), 60));
+    assert_eq!((first.policy.overrides.med, first.policy.overrides.prepend), (Some(10), 1));
+    assert_eq!((second.policy.overrides.med, second.policy.overrides.prepend), (Some(10), 3));
+}
+
+#[test]
+fn a_gateway_of_azure_has_defaults_of_its_own() {
+    let edge = edge(
+        r#"
+        [[neighbor]]
+        address = "10.1.0.4"
+        remote-as = 65515
+        azure = { kind = "vpn-gateway" }
+        [[neighbor]]
+        address = "10.9.0.4"
+        remote-as = 64512
+        "#,
+    );
+    let [azure, other] = &edge.neighbors[..] else { panic!("two neighbors") };
+    assert_eq!((azure.peer.timers.hold.seconds(), azure.peer.transport.ttl), (180, Some(64)));
+    assert_eq!((other.peer.timers.hold.seconds(), other.peer.transport.ttl), (90, None));
+    assert_eq!((azure.peer.name.as_str(), azure.peer.transport.remote.port()), ("10.1.0.4", 179));
+}
+
+#[test]
+fn nothing_listens_where_nobody_may_dial() {
+    let neighbor = "[[neighbor]]\naddress = \"10.1.0.4\"\nremote-as = 64512\n";
+    assert_eq!(edge(neighbor).listen, sockets(&["0.0.0.0:179", "[::]:179"]));
+    assert_eq!(edge(&[neighbor, "mode = \"active\""].concat()).listen, []);
+    let given = BGP.replace("[[", "listen = [\"127.0.0.1:1790\"]\n[[");
+    assert_eq!(sound(source(&[&given, neighbor].concat()).edge()).listen, sockets(&["127.0.0.1:1790"]));
+}
+
+#[test]
+fn the_session_speaks_the_family_of_its_address() {
+    let edge = edge("[[neighbor]]\naddress = \"2001:db8::4\"\nremote-as = 64512\n");
+    assert_eq!(edge.neighbors[0].peer.families, [Family::IPV6_UNICAST]);
+}
+
+#[test]
+fn a_key_comes_from_its_file_without_the_line_end() {
+    let edge = edge("[[neighbor]]\naddress = \"10.1.0.4\"\nremote-as = 64512\npassword-file = \"md5.key\"\n");
+    assert_eq!(edge.neighbors[0].peer.transport.md5, Md5Key::new(b"quad zero"));
+}
+
+#[test]
+fn routes_say_what_the_file_says() {
+    let text = r#"
+        [bgp]
+        asn = 65010
+        router-id = "192.0.2.1"
+        [[originate]]
+        name = "home"
+        prefixes = ["10.50.0.0/16", "10.51.0.0/16"]
+        next-hop = "192.0.2.9"
+        med = 100
+        prepend = 2
+        origin = "incomplete"
+        communities = ["65010:100"]
+        extended-communities = ["rt:65010:1"]
+        large-communities = ["65010:1:2"]
+        [[exception]]
+        name = "kms"
+        kms = "usgov"
+        mode = "announce"
+        next-hop = "192.0.2.99"
+        [[neighbor]]
+        address = "192.0.2.2"
+        remote-as = 65020
+        med = 7
+        communities = ["no-export"]
+        [[neighbor]]
+        address = "192.0.2.3"
+        remote-as = 65030
+        announce = ["kms"]
+    "#;
+    let edge = sound(source(text).edge());
+    let routes = edge.policy.routes(&edge.neighbors[0].policy);
+    assert_eq!(routes.len(), 4);
+    let home = &routes.get(&"10.51.0.0/16".parse().unwrap()).unwrap().attributes;
+    assert_eq!(home.next_hop, NextHop::Address("192.0.2.9".parse().unwrap()));
+    assert_eq!((home.med, home.origin, home.as_path.hops()), (Some(7), Origin::Incomplete, 3));
+    assert_eq!(
+        home.communities.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["65010:100", "no-export"]
+    );
+    assert_eq!((home.extended_communities.len(), home.large_communities.len()), (1, 1));
+    let kms = &routes.get(&"23.97.0.13/32".parse().unwrap()).unwrap().attributes;
+    assert_eq!(kms.next_hop, NextHop::Address("192.0.2.99".parse().unwrap()));
+    assert_eq!(edge.policy.routes(&edge.neighbors[1].policy).len(), 2);
+}
+
+fn deployment(text: &str) -> Deployment {
+    sound(source(text).gateway())
+}
+
+#[test]
+fn every_key_of_a_gateway_arrives() {
+    let Deployment { azure, endpoints } = deployment(
+        r#"
+        [gateway]
+        kind = "vpn-gateway"
+        name = "vgw"
+        asn = 65501
+        mode = "active-active"
+        hold-time = "negotiate"
+        max-prefixes = 100
+        system-default = "invalid"
+        compare-med = true
+        keep-communities = true
+        limit-penalty = 5
+        [[gateway.instance]]
+        name = "first"
+        address = "10.1.0.4"
+        public-ip = "203.0.113.4"
+        apipa = ["169.254.21.2"]
+        listen = "127.0.0.1:1790"
+        [[gateway.instance]]
+        address = "10.1.0.5"
+        apipa = ["169.254.22.2"]
+        [[gateway.connection]]
+        name = "onprem"
+        asn = 65010
+        address = "10.51.255.254"
+        port = 1791
+        prefixes = ["10.60.0.0/16"]
+        [[vnet]]
+        name = "hub"
+        address-space = ["10.1.0.0/16", "10.2.0.0/16"]
+        [[vnet.subnet]]
+        name = "workload"
+        prefix = "10.1.1.0/24"
+        propagate-gateway-routes = false
+        service-endpoints = ["192.0.2.0/24"]
+        [[vnet.subnet.route]]
+        name = "fw"
+        prefix = "0.0.0.0/0"
+        next-hop-type = "VirtualAppliance"
+        next-hop = "10.1.1.4"
+        [[vnet]]
+        name = "spoke"
+        address-space = ["10.3.0.0/16"]
+        gateway-transit = false
+        "#,
+    );
+    let gateway = &azure.gateway;
+    assert_eq!(
+        (gateway.name.as_str(), gateway.kind, gateway.asn),
+        ("vgw", GatewayKind::VpnGateway, Asn(65501))
+    );
+    assert_eq!(gateway.max_prefixes, 100);
+    assert_eq!(gateway.switches.hold_time, HoldTimeBehaviour::Negotiate);
+    assert_eq!(gateway.switches.system_default, SystemDefault::Invalid);
+    assert!(gateway.switches.compare_med && gateway.switches.keep_communities);
+    assert_eq!(gateway.switches.limit_penalty, Duration::from_secs(5));
+    assert_eq!(gateway.instances[0].name, "first");
+    assert_eq!(gateway.instances[0].public_ip, Some("203.0.113.4".parse().unwrap()));
+    assert_eq!(gateway.instances[1].name, "IN_1");
+    assert_eq!(gateway.instances[1].apipa.len(), 1);
+    assert_eq!(gateway.connections[0].static_prefixes, ["10.60.0.0/16".parse().unwrap()]);
+    let of = |address: &str| endpoints.of(address.parse().unwrap());
+    let found = ["10.1.0.4", "10.1.0.5", "10.51.255.254"].map(of);
+    assert_eq!(found.to_vec(), sockets(&["127.0.0.1:1790", "10.1.0.5:179", "10.51.255.254:1791"]));
+    assert_eq!(azure.vnets[0].address_space.len(), 2);
+    assert!(azure.vnets[0].gateway_transit && !azure.vnets[1].gateway_transit);
+    let subnet = &azure.vnets[0].subnets[0];
+    assert!(!subnet.propagate_gateway_routes);
+    assert_eq!(subnet.service_endpoints.len(), 1);
+    assert_eq!(subnet.routes[0].next_hop_type, NextHopType::VirtualAppliance);
+    assert_eq!(subnet.routes[0].next_hop_ip, Some("10.1.1.4".parse().unwrap()));
+}
+
+/// Every seventh place of every example is broken in several ways: the worst that may come of it is an error.
+#[test]
+fn no_file_is_bad_enough_to_panic() {
+    let examples = ["lab", "vpn-active-active-apipa", "azure-vpn-gateway", "expressroute-pair"];
+    for example in examples {
+        let path = format!("{}/../../config/{example}.toml", env!("CARGO_MANIFEST_DIR"));
+        let text: Vec<char> =
+            std::fs::read_to_string(path).unwrap().chars().filter(|c| c.is_ascii()).collect();
+        let starts = (0..text.len()).step_by(7);
+        for (start, with) in
+            starts.flat_map(|start| ["\"", "é\n", "[[", " = -9", ""].map(|with| (start, with)))
+        {
+            let end = (start + 3).min(text.len());
+            let broken: String =
+                text[..start].iter().chain(&with.chars().collect::<Vec<_>>()).chain(&text[end..]).collect();
+            let loaded = source(&broken).any();
+            assert!(loaded.value.is_some() || !loaded.render(false).is_empty(), "{broken}");
+        }
+    }
+}
