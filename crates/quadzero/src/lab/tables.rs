@@ -4,6 +4,8 @@ use super::report::{Report, SessionRow, VerdictRow};
 use comfy_table::{Table, presets::NOTHING};
 use quadzero_azure::effective::EffectiveRoute;
 use quadzero_azure::gateway::LearnedRoute;
+use quadzero_azure::kms::Activation;
+use quadzero_azure::verdict::Verdict;
 use std::fmt::Display;
 
 /// Rows of a table of routes that are shown; of the others, their number.
@@ -89,21 +91,41 @@ fn effective_routes(rows: &[EffectiveRoute]) -> Table {
 }
 
 fn verdicts(rows: &[VerdictRow]) -> Table {
-    let mut table = table(["From", "To", "Verdict", "By route", "Expected", ""]);
+    let mut table = table(["From", "To", "Goes", "By route", "Windows activation", ""]);
     for row in rows {
         let Some(answer) = &row.answer else { continue };
-        let activation = answer.activation.as_ref().map(|a| format!("; {a}")).unwrap_or_default();
         let by = answer.decision.winners.first().map(|winner| list(&winner.address_prefix));
         table.add_row([
             row.from.clone(),
             answer.destination.to_string(),
-            format!("{}{activation}", answer.verdict),
+            goes(&answer.verdict),
             by.unwrap_or_default(),
-            row.expected.clone(),
-            if row.holds { "ok" } else { "WRONG" }.to_owned(),
+            answer.activation.as_ref().map(activation).unwrap_or_default(),
+            if row.holds { "ok".to_owned() } else { format!("WRONG: expected {}", row.expected) },
         ]);
     }
     table
+}
+
+/// The verdict in a few words; its own are for a line by itself.
+fn goes(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::OnPremises { hops } => {
+            let through: Vec<_> = hops.iter().map(|hop| hop.shown).collect();
+            format!("on-premises, through {}", list(&through))
+        }
+        Verdict::Internet => "Internet, by Azure's own exit".into(),
+        Verdict::Vnet { name } => format!("stays in VNet {name}"),
+        other => other.to_string(),
+    }
+}
+
+fn activation(activation: &Activation) -> String {
+    match activation {
+        Activation::Works(_) => "works: the source is Azure's".into(),
+        Activation::Fails(why) => format!("fails (0xC004F074): {why}"),
+        Activation::Depends(why) => why.clone(),
+    }
 }
 
 fn option(value: Option<&impl Display>) -> String {
