@@ -10,7 +10,9 @@ use std::{hint::black_box, net::Ipv4Addr};
 
 /// Prefixes of the lengths that a full table mostly has.
 fn ipv4(count: u32) -> Vec<IpNet> {
-    let net = |i: u32| Ipv4Net::new_assert(Ipv4Addr::from_bits((i + 0x10000) << 8), 24 - (i % 8 == 0) as u8).trunc();
+    let net = |i: u32| {
+        Ipv4Net::new_assert(Ipv4Addr::from_bits((i + 0x10000) << 8), 24 - (i % 8 == 0) as u8).trunc()
+    };
     (0..count).map(|i| IpNet::V4(net(i))).collect()
 }
 
@@ -72,7 +74,8 @@ fn decode(c: &mut Criterion) {
                 Decoder::default,
                 |decoder| {
                     decoder.push(black_box(&octets));
-                    while let Some(message) = decoder.next(&dialect).expect("our own octets are well-formed") {
+                    while let Some(message) = decoder.next(&dialect).expect("our own octets are well-formed")
+                    {
                         black_box(message);
                     }
                 },
