@@ -11,7 +11,8 @@ use std::{hint::black_box, net::Ipv4Addr};
 /// Prefixes of the lengths that a full table mostly has.
 fn ipv4(count: u32) -> Vec<IpNet> {
     let net = |i: u32| {
-        Ipv4Net::new_assert(Ipv4Addr::from_bits((i + 0x10000) << 8), 24 - (i % 8 == 0) as u8).trunc()
+        Ipv4Net::new_assert(Ipv4Addr::from_bits((i + 0x10000) << 8), 24 - u8::from(i.is_multiple_of(8)))
+            .trunc()
     };
     (0..count).map(|i| IpNet::V4(net(i))).collect()
 }
