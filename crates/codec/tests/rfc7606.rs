@@ -199,6 +199,14 @@ fn an_attribute_that_runs_over_the_end_withdraws_the_routes() {
 }
 
 #[test]
+fn an_mp_attribute_that_runs_over_the_end_resets_the_session() {
+    for cut in [&MP_REACH[..20], &hex!("80 0F 09 0002 01")] {
+        let result = decode(&[], &[&ORIGIN, &AS_PATH, &NEXT_HOP, cut], &DEFAULT_ROUTE, &external());
+        assert_eq!(reset(result), (ErrorCode::UPDATE_MALFORMED_ATTRIBUTE_LIST, vec![]));
+    }
+}
+
+#[test]
 fn prefixes_behind_an_overrun_are_found_by_the_total_length() {
     let overrun = hex!("40 02 FF 0201");
     let update = decode(&[], &[&ORIGIN, &overrun], &hex!("08 0A 00"), &external()).unwrap();

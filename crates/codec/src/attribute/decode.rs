@@ -30,6 +30,14 @@ struct Raw<'a> {
 }
 
 impl Raw<'_> {
+    /// The treatment of what is not read: prefixes that are not known cannot be withdrawn (RFC 7606 §3 j).
+    const fn unread(&self, otherwise: Treatment) -> Treatment {
+        match self.code {
+            code::MP_REACH_NLRI | code::MP_UNREACH_NLRI => Treatment::ResetSession,
+            _ => otherwise,
+        }
+    }
+
     fn error(&self, flaw: Flaw) -> DecodeError {
         let (offset, octets) = (self.whole.offset(), Bytes::copy_from_slice(self.whole.octets()));
         DecodeError::Attribute { attribute: self.code, flaw, offset, octets }
@@ -51,6 +59,7 @@ pub(crate) struct Received {
     overrun: bool,
     as4_path: Option<AsPath>,
     as4_aggregator: Option<Aggregator>,
+    unknown: Vec<UnknownAttribute>,
     seen: Codes,
 }
 
@@ -81,23 +90,25 @@ impl Received {
             let (raw, complete) = split_attribute(&mut field);
             if !complete {
                 received.overrun = true;
-                received.fault(&raw, Treatment::TreatAsWithdraw, Flaw::Overrun)?;
+                let treatment = raw.unread(Treatment::TreatAsWithdraw);
+                received.fault(&raw, treatment, Flaw::Overrun)?;
                 break;
             }
             received.take(&raw, dialect)?;
         }
         received.merge_two_octet();
-        received.attributes.unknown.sort_by_key(|u| u.code);
+        received.unknown.sort_by_key(|unknown| unknown.code);
+        received.attributes.unknown = std::mem::take(&mut received.unknown).into();
         Ok(received)
     }
 
     fn fault(&mut self, raw: &Raw<'_>, treatment: Treatment, flaw: Flaw) -> Result<(), DecodeError> {
         match treatment {
             Treatment::ResetSession => return Err(raw.error(flaw)),
-            Treatment::TreatAsWithdraw if self.withdraw.is_none() => {
-                self.withdraw = Some(raw.error(flaw.clone()))
+            Treatment::TreatAsWithdraw => {
+                self.withdraw.get_or_insert_with(|| raw.error(flaw.clone()));
             }
-            Treatment::TreatAsWithdraw | Treatment::DiscardAttribute => (),
+            Treatment::DiscardAttribute => (),
         }
         self.faults.push(Fault { attribute: raw.code, treatment, flaw });
         Ok(())
@@ -105,10 +116,8 @@ impl Received {
 
     fn take(&mut self, raw: &Raw<'_>, dialect: &Dialect) -> Result<(), DecodeError> {
         if self.seen.contains(raw.code) {
-            // RFC 7606 §3 g: the first counts, but of prefixes none may be lost.
-            let prefixes = matches!(raw.code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI);
-            let treatment = if prefixes { Treatment::ResetSession } else { Treatment::DiscardAttribute };
-            return self.fault(raw, treatment, Flaw::Duplicate);
+            // RFC 7606 §3 g: the first counts.
+            return self.fault(raw, raw.unread(Treatment::DiscardAttribute), Flaw::Duplicate);
         }
         self.seen.insert(raw.code);
         let Some(rule) = Rule::of(raw.code) else { return self.take_unknown(raw) };
@@ -134,20 +143,17 @@ impl Received {
         if raw.flags & flag::OPTIONAL == 0 {
             return self.fault(raw, Treatment::ResetSession, Flaw::UnrecognizedWellKnown);
         }
-        let mut unknown = std::mem::take(&mut self.attributes.unknown).into_vec();
-        unknown.push(UnknownAttribute {
+        self.unknown.push(UnknownAttribute {
             flags: raw.flags & !flag::EXTENDED_LENGTH,
             code: raw.code,
             value: Bytes::copy_from_slice(raw.value.octets()),
         });
-        self.attributes.unknown = unknown.into();
         Ok(())
     }
 
     /// The value of an attribute whose length has been checked, where the table could do that.
     fn take_value(&mut self, code: u8, mut value: Reader<'_>, dialect: &Dialect) -> Result<(), Flaw> {
-        let length = value.len();
-        let wrong = Flaw::Length(length);
+        let wrong = Flaw::Length(value.len());
         let all = &mut self.attributes;
         match code {
             code::ORIGIN => all.origin = decode_origin(value.u8().ok_or(wrong)?)?,

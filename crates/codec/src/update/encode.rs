@@ -17,7 +17,7 @@ use std::net::{IpAddr, Ipv4Addr};
 const EMPTY: usize = HEADER + 4;
 /// Octets of an attribute's header whose length has two octets.
 const EXTENDED_HEADER: usize = 4;
-/// Octets of an IPv4 prefix with its length, and of most of them.
+/// Octets of most IPv4 prefixes: the length, and three of the address.
 const TYPICAL_PREFIX: usize = 4;
 
 /// Why routes cannot be said in a dialect.
