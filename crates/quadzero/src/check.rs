@@ -16,17 +16,26 @@ use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write as _};
 
 /// Runs the command.
+///
+/// # Errors
+/// The file cannot be read, or has errors.
 pub fn run(options: &cli::Check) -> Result<(), Failure> {
     let loaded = Source::read(&options.file)?.any();
-    let failed = loaded.value.is_none();
+    let printed = print(&loaded, options);
+    if loaded.value.is_none() {
+        return Err(Failure::Wrong(verdict(&loaded)));
+    }
+    Ok(printed?)
+}
+
+fn print(loaded: &Loaded<Any>, options: &cli::Check) -> io::Result<()> {
     match options.format {
-        Format::Json => writeln!(io::stdout(), "{:#}", document(&loaded))?,
+        Format::Json => writeln!(io::stdout(), "{:#}", document(loaded, options.explain)),
         Format::Human => {
             io::stderr().write_all(loaded.render(logging::styled(&io::stderr())).as_bytes())?;
-            io::stdout().write_all(summary(&loaded, options.explain).as_bytes())?;
+            io::stdout().write_all(summary(loaded, options.explain).as_bytes())
         }
     }
-    if failed { Err(Failure::Wrong(verdict(&loaded))) } else { Ok(()) }
 }
 
 /// `edge.toml: 5 errors, 1 warning`
@@ -43,7 +52,7 @@ fn verdict(loaded: &Loaded<Any>) -> String {
 }
 
 /// What a sound file means; nothing for one with errors.
-pub fn summary(loaded: &Loaded<Any>, explain: bool) -> String {
+fn summary(loaded: &Loaded<Any>, explain: bool) -> String {
     let Some(value) = &loaded.value else { return String::new() };
     let mut text = verdict(loaded) + "\n";
     match value {
@@ -186,15 +195,15 @@ fn of_deployment(deployment: &Deployment) -> String {
     text
 }
 
-/// Everything for programs.
-fn document(loaded: &Loaded<Any>) -> Value {
+/// Everything for programs; the decisions only where they are asked for, since there may be millions.
+fn document(loaded: &Loaded<Any>, explain: bool) -> Value {
     let edge = match &loaded.value {
         Some(Any::Edge(edge)) => Some(edge),
         Some(Any::Scenario(scenario)) => Some(&scenario.edge),
         Some(Any::Gateway(_)) | None => None,
     };
-    let neighbors: Vec<Value> =
-        edge.iter().flat_map(|edge| edge.neighbors.iter().map(|n| told(edge, n))).collect();
+    let told = |edge: &Edge| edge.neighbors.iter().map(|neighbor| told(edge, neighbor, explain)).collect();
+    let neighbors: Vec<Value> = edge.map(told).unwrap_or_default();
     json!({
         "file": loaded.source.path,
         "errors": loaded.count(Severity::Error),
@@ -204,20 +213,18 @@ fn document(loaded: &Loaded<Any>) -> Value {
     })
 }
 
-fn told(edge: &Edge, neighbor: &Neighbor) -> Value {
-    let decision = |d: Decision| {
-        json!({
-            "prefix": d.prefix,
-            "announced": d.route().is_some(),
-            "because": d.to_string(),
-        })
-    };
+fn told(edge: &Edge, neighbor: &Neighbor, explain: bool) -> Value {
     let peer = &neighbor.peer;
-    let decisions: Vec<Value> = edge.policy.explain(&neighbor.policy).into_iter().map(decision).collect();
-    json!({
+    let decisions = edge.policy.explain(&neighbor.policy);
+    let mut value = json!({
         "name": peer.name,
         "address": peer.transport.remote.ip(),
         "remote-as": peer.remote_as.0,
-        "decisions": decisions,
-    })
+        "announced": decisions.iter().filter_map(Decision::route).count(),
+    });
+    let decision = |d: &Decision| json!({ "prefix": d.prefix, "announced": d.route().is_some(), "because": d.to_string() });
+    if explain {
+        value["decisions"] = decisions.iter().map(decision).collect();
+    }
+    value
 }

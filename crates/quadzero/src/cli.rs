@@ -89,8 +89,8 @@ pub struct Run {
 
 /// Say what is wrong with a file, or what it would announce to whom.
 ///
-/// Knows the three kinds of files by their tables: an edge ([bgp]), a gateway ([gateway]) and a scenario ([edge] and
-/// [azure]). Every error is told at once, each with its line and what to do. Azure's own rules are checked too.
+/// Knows the three kinds of files by their tables: an edge has bgp, a gateway has gateway, and a scenario has edge and
+/// azure. Every error is told at once, each with its line and what to do. Azure's own rules are checked too.
 /// Nothing is started.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -160,6 +160,9 @@ pub struct Logs {
     pub log_level: Option<String>,
 }
 
+/// How shells report a process that SIGPIPE ended: 128 and the number of the signal.
+const SIGPIPE: u8 = 128 + 13;
+
 /// Why a command failed; the text is for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -175,10 +178,11 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What the process says to its caller. A reader that has seen enough (`| head`) is no failure.
+    /// What the process says to its caller. With a reader that has seen enough (`| head`) it ends as other programs do,
+    /// whom SIGPIPE ends: in silence, and without claiming success.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => SIGPIPE,
             Self::Failed(_) | Self::Io(_) => 1,
             Self::Wrong(_) => 2,
         }
@@ -190,7 +194,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = logging::start(&cli.logs, log_level(&cli.command)).and_then(|()| dispatch(&cli.command));
     let Err(failure) = result else { return ExitCode::SUCCESS };
-    if failure.exit_code() != 0 {
+    if failure.exit_code() != SIGPIPE {
         // With standard error closed there is nobody left to tell.
         let _ = writeln!(io::stderr(), "{}", failure.to_string().trim_end());
     }

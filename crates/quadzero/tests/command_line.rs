@@ -1,5 +1,7 @@
 //! The binary from outside: what goes where, and with which exit status.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without may panic")]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -78,8 +80,9 @@ fn json_is_one_document_with_the_lines_of_the_errors() {
     assert_eq!(lines, [4, 11, 16, 18, 19]);
     assert_eq!(document["errors"], 5);
 
-    let (_, out, _) = check(&["--format", "json"], "../../config/vpn-active-standby.toml");
+    let (_, out, _) = check(&["--format", "json", "-v"], "../../config/vpn-active-standby.toml");
     let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(document["neighbors"][0]["announced"], 2);
     assert_eq!(document["neighbors"][0]["decisions"][0]["prefix"], "0.0.0.0/0");
 }
 
@@ -139,11 +142,25 @@ fn a_two_octet_as_path_is_read_when_asked_for() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let output = command(&["decode", KEEPALIVE]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
-    assert_eq!(told(&output.wait_with_output().unwrap()), (Some(0), String::new(), String::new()));
+fn a_reader_that_has_seen_enough_ends_it_in_silence() {
+    let told_to_nobody = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        told(
+            &command(arguments)
+                .stdout(writer)
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+                .wait_with_output()
+                .unwrap(),
+        )
+    };
+    let sigpipe = (Some(141), String::new(), String::new());
+    assert_eq!(told_to_nobody(&["decode", KEEPALIVE]), sigpipe);
+    assert_eq!(told_to_nobody(&["check", here("../../config/lab.toml").to_str().unwrap()]), sigpipe);
+    let broken = here("tests/check/five-mistakes.toml");
+    assert_eq!(told_to_nobody(&["check", "--format", "json", broken.to_str().unwrap()]).0, Some(2));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The examples under `config/` are sound, and what is wrong with the files under `tests/check/` is told exactly as the
 //! texts beside them say. `BLESS=1 cargo test -p quadzero` writes those texts anew: read the difference.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without may panic")]
+
 use quadzero::config::{Severity, Source};
 use std::fs;
 use std::path::{Path, PathBuf};

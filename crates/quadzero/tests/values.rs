@@ -1,5 +1,7 @@
 //! What a file says is what the program is told.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without may panic")]
+
 use quadzero::config::azure::Deployment;
 use quadzero::config::edge::Edge;
 use quadzero::config::{Loaded, Source};
@@ -200,59 +202,59 @@ fn routes_say_what_the_file_says() {
     assert_eq!(edge.policy.routes(&edge.neighbors[1].policy).len(), 2);
 }
 
+const GATEWAY: &str = r#"
+[gateway]
+kind = "vpn-gateway"
+name = "vgw"
+asn = 65501
+mode = "active-active"
+hold-time = "negotiate"
+max-prefixes = 100
+system-default = "invalid"
+compare-med = true
+keep-communities = true
+limit-penalty = 5
+[[gateway.instance]]
+name = "first"
+address = "10.1.0.4"
+public-ip = "203.0.113.4"
+apipa = ["169.254.21.2"]
+listen = "127.0.0.1:1790"
+[[gateway.instance]]
+address = "10.1.0.5"
+apipa = ["169.254.22.2"]
+[[gateway.connection]]
+name = "onprem"
+asn = 65010
+address = "10.51.255.254"
+port = 1791
+prefixes = ["10.60.0.0/16"]
+[[vnet]]
+name = "hub"
+address-space = ["10.1.0.0/16", "10.2.0.0/16"]
+[[vnet.subnet]]
+name = "workload"
+prefix = "10.1.1.0/24"
+propagate-gateway-routes = false
+service-endpoints = ["192.0.2.0/24"]
+[[vnet.subnet.route]]
+name = "fw"
+prefix = "0.0.0.0/0"
+next-hop-type = "VirtualAppliance"
+next-hop = "10.1.1.4"
+[[vnet]]
+name = "spoke"
+address-space = ["10.3.0.0/16"]
+gateway-transit = false
+"#;
+
 fn deployment(text: &str) -> Deployment {
     sound(source(text).gateway())
 }
 
 #[test]
 fn every_key_of_a_gateway_arrives() {
-    let Deployment { azure, endpoints } = deployment(
-        r#"
-        [gateway]
-        kind = "vpn-gateway"
-        name = "vgw"
-        asn = 65501
-        mode = "active-active"
-        hold-time = "negotiate"
-        max-prefixes = 100
-        system-default = "invalid"
-        compare-med = true
-        keep-communities = true
-        limit-penalty = 5
-        [[gateway.instance]]
-        name = "first"
-        address = "10.1.0.4"
-        public-ip = "203.0.113.4"
-        apipa = ["169.254.21.2"]
-        listen = "127.0.0.1:1790"
-        [[gateway.instance]]
-        address = "10.1.0.5"
-        apipa = ["169.254.22.2"]
-        [[gateway.connection]]
-        name = "onprem"
-        asn = 65010
-        address = "10.51.255.254"
-        port = 1791
-        prefixes = ["10.60.0.0/16"]
-        [[vnet]]
-        name = "hub"
-        address-space = ["10.1.0.0/16", "10.2.0.0/16"]
-        [[vnet.subnet]]
-        name = "workload"
-        prefix = "10.1.1.0/24"
-        propagate-gateway-routes = false
-        service-endpoints = ["192.0.2.0/24"]
-        [[vnet.subnet.route]]
-        name = "fw"
-        prefix = "0.0.0.0/0"
-        next-hop-type = "VirtualAppliance"
-        next-hop = "10.1.1.4"
-        [[vnet]]
-        name = "spoke"
-        address-space = ["10.3.0.0/16"]
-        gateway-transit = false
-        "#,
-    );
+    let Deployment { azure, endpoints } = deployment(GATEWAY);
     let gateway = &azure.gateway;
     assert_eq!(
         (gateway.name.as_str(), gateway.kind, gateway.asn),

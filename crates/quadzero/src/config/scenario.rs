@@ -6,7 +6,7 @@ use super::edge::{self, Edge};
 use super::get;
 use super::reader::{closest, record};
 use super::value::words;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 record! {
@@ -100,12 +100,33 @@ impl File {
         let edge = self.edge.as_ref().and_then(|file| file.get_ref().check(folder, out));
         let deployment = self.azure.as_ref().and_then(|file| file.get_ref().check(out));
         let deployment = deployment?;
+        self.check_neighbors(&deployment, out);
         let expectations: Vec<_> = self.expect.iter().map(|e| expectation(e, &deployment, out)).collect();
         Some(Scenario {
             edge: edge?,
             deployment,
             expectations: expectations.into_iter().collect::<Option<_>>()?,
         })
+    }
+
+    /// In the lab there is nobody else to peer with.
+    fn check_neighbors(&self, deployment: &Deployment, out: &mut Vec<Diagnostic>) {
+        let instances = &deployment.azure.gateway.instances;
+        let own: Vec<IpAddr> = instances
+            .iter()
+            .flat_map(|i| i.apipa.iter().chain([&i.address]))
+            .map(|a| IpAddr::V4(*a))
+            .collect();
+        let neighbors = self.edge.iter().flat_map(|edge| &edge.get_ref().neighbor);
+        let addresses = neighbors.filter_map(|neighbor| neighbor.address.as_ref());
+        for stranger in addresses.filter(|address| !own.contains(address.get_ref())) {
+            let message = format!("no instance of the gateway has the address {}", stranger.get_ref());
+            let hint = format!(
+                "its addresses are {}",
+                own.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            );
+            out.push(Diagnostic::warning(stranger.span(), message).hint(hint));
+        }
     }
 }
 

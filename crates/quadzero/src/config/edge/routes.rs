@@ -233,7 +233,7 @@ fn check_carve_outs(file: &file::File, out: &mut Vec<Diagnostic>) {
         let covered = |prefix: &IpNet| originated.iter().any(|net| net.contains(prefix));
         if !prefixes.is_empty() && !prefixes.iter().any(covered) {
             let error = Diagnostic::error(mode.span(), "nothing to carve the exception out of");
-            out.push(error.label("carve-out").hint("[[originate]] prefix = \"0.0.0.0/0\" first"));
+            out.push(error.label("out of what?").hint("[[originate]] prefix = \"0.0.0.0/0\" first"));
         }
     }
 }
