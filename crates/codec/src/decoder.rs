@@ -64,3 +64,34 @@ fn check_header(header: &[u8; HEADER], dialect: &Dialect) -> Result<(MessageType
     let kind = MessageType::new(*kind).ok_or(DecodeError::Type(*kind))?;
     if kind.allows(size) { Ok((kind, size)) } else { Err(DecodeError::Length(length)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEEPALIVE: [u8; HEADER] = hex_literal::hex!("FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF 0013 04");
+
+    #[test]
+    fn an_empty_decoder_holds_no_memory() {
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.buffer.capacity(), 0);
+        decoder.push(&KEEPALIVE.repeat(3));
+        for left in [2, 1, 0] {
+            assert_eq!(decoder.next(&Dialect::default()), Ok(Some(Message::Keepalive)));
+            assert_eq!(decoder.buffer.len(), left * HEADER);
+        }
+        assert_eq!(decoder.buffer.capacity(), 0);
+        assert!(decoder.is_empty());
+    }
+
+    #[test]
+    fn the_dialect_of_the_moment_reads_the_next_message() {
+        let mut decoder = Decoder::default();
+        let long = [&[0xFF; 16][..], &[0x20, 0, 2, 0, 0, 0x1F, 0xE9], &[0xC0; 0x1FE9]].concat();
+        decoder.push(&[&KEEPALIVE[..], &long].concat());
+        assert_eq!(decoder.next(&Dialect::default()), Ok(Some(Message::Keepalive)));
+        assert_eq!(decoder.next(&Dialect::default()), Err(DecodeError::Length(0x2000)));
+        let extended = Dialect { receive_extended: true, ..Dialect::default() };
+        assert!(!matches!(decoder.next(&extended), Err(DecodeError::Length(_))));
+    }
+}
