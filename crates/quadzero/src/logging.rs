@@ -20,9 +20,11 @@ pub enum Format {
 /// The level is no filter.
 pub fn start(logs: &Logs, default: &str) -> Result<(), Failure> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter(logs, default)?).with_writer(io::stderr);
+    // With standard error closed a complaint about that would end the process.
+    let builder = builder.log_internal_errors(false);
     match logs.log_format {
         Format::Human => builder.with_ansi(styled(&io::stderr())).with_target(false).init(),
-        Format::Json => builder.json().flatten_event(true).init(),
+        Format::Json => builder.json().flatten_event(true).with_span_list(false).init(),
     }
     Ok(())
 }

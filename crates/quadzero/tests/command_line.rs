@@ -182,3 +182,20 @@ fn a_log_level_that_is_no_filter_exits_2() {
     assert_eq!(code, Some(2));
     assert!(err.contains("a=b=c"), "{err}");
 }
+
+#[test]
+fn logs_in_json_are_an_object_a_line() {
+    let path = here("tests/check/attraction.toml");
+    let text = std::fs::read_to_string(path)
+        .unwrap()
+        .replace("asn = 65010", "asn = 65010\nlisten = [\"192.0.2.1:1790\"]");
+    let file = std::env::temp_dir().join(format!("quadzero-{}.toml", std::process::id()));
+    std::fs::write(&file, text).unwrap();
+    // An address that this machine does not have: the warning of the file is logged, and then it cannot start.
+    let (code, _, err) = told(&quadzero(&["--log-format", "json", "run", "-c", file.to_str().unwrap()]));
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(code, Some(1));
+    let warning: serde_json::Value = serde_json::from_str(err.lines().next().unwrap()).unwrap();
+    assert_eq!((warning["level"].as_str(), warning["line"].as_u64()), (Some("WARN"), Some(13)));
+    assert!(err.contains("error: cannot listen on 192.0.2.1:1790"), "{err}");
+}
