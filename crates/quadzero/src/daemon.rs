@@ -7,10 +7,13 @@ use crate::config::edge::Edge;
 use crate::router::Router;
 use quadzero_azure::gateway::Table;
 use quadzero_azure::speaker::Mock;
+use std::convert::Infallible;
 use std::fmt::Display;
 use std::io;
+use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing::info;
 
 /// What the peers are told at the end (RFC 9003).
@@ -57,45 +60,39 @@ async fn be_edge(edge: Edge) -> Result<(), Failure> {
 /// Logs what it learns as it does.
 async fn be_gateway(deployment: Deployment) -> Result<(), Failure> {
     let mock = Mock::start(deployment.azure, &deployment.endpoints).map_err(failed)?;
-    let mut table = mock.table();
     info!("started");
-    let signal = told_to_stop();
-    tokio::pin!(signal);
-    loop {
-        tokio::select! {
-            signal = &mut signal => {
-                info!(signal, "stopping: withdrawing every route");
-                break;
-            }
-            changed = table.changed() => {
-                if changed.is_ok() {
-                    log_learned(&table.borrow_and_update());
-                }
-            }
-        }
-    }
+    let signal = tokio::select! {
+        signal = told_to_stop() => signal,
+        never = log_learned(mock.table()) => match never {},
+    };
+    info!(signal, "stopping: withdrawing every route");
     mock.stop().await;
     info!("stopped");
     Ok(())
 }
 
-/// The first routes one by one, since those are what one looks for; all of them in number.
-fn log_learned(table: &Table) {
+/// Whenever the gateway's table changes: the first routes one by one, since those are what one looks for, and how many
+/// there are.
+async fn log_learned(mut table: watch::Receiver<Arc<Table>>) -> Infallible {
     const SHOWN: usize = 10;
-    let learned = table.learned_routes().value;
-    let text = |row| serde_json::to_string(row).unwrap_or_default();
-    for row in learned.iter().take(SHOWN) {
-        info!(route = text(row), "learned route");
+    let mut last = Vec::new();
+    while table.changed().await.is_ok() {
+        let learned = table.borrow_and_update().learned_routes().value;
+        if learned != last {
+            for row in learned.iter().take(SHOWN) {
+                info!(route = serde_json::to_string(row).unwrap_or_default(), "learned route");
+            }
+            info!(total = learned.len(), "learned routes");
+            last = learned;
+        }
     }
-    for refused in table.refused().iter().take(SHOWN) {
-        info!(prefix = %refused.prefix, peer = %refused.peer, why = ?refused.why, "refused route");
-    }
-    info!(learned = learned.len(), refused = table.refused().len(), "learned routes");
+    std::future::pending().await
 }
 
 /// Waits for SIGTERM or SIGINT; its name.
 pub(crate) async fn told_to_stop() -> &'static str {
-    let handlers = signal(SignalKind::terminate()).and_then(|t| io::Result::Ok((t, signal(SignalKind::interrupt())?)));
+    let handlers =
+        signal(SignalKind::terminate()).and_then(|t| io::Result::Ok((t, signal(SignalKind::interrupt())?)));
     // Without handlers the default of both signals ends the process anyway.
     let Ok((mut terminate, mut interrupt)) = handlers else { return std::future::pending().await };
     tokio::select! {

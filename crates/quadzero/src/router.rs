@@ -26,7 +26,9 @@ fn hint(error: &io::Error) -> &'static str {
              or choose a higher port in [bgp] listen"
         }
         io::ErrorKind::AddrInUse => "\n  another BGP speaker has it: ss -ltnp shows which",
-        io::ErrorKind::AddrNotAvailable => "\n  this machine does not have the address: ip address shows what it has",
+        io::ErrorKind::AddrNotAvailable => {
+            "\n  this machine does not have the address: ip address shows what it has"
+        }
         _ => "",
     }
 }
@@ -57,12 +59,16 @@ impl Router {
     /// The same with a speaker that listens already, and peers that are somewhere else than the edge's file says.
     pub(crate) fn with(speaker: Speaker, edge: &Edge, peers: Vec<PeerConfig>) -> Result<Self, StartError> {
         let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
-        let mut router = Self { peers: Vec::new(), wanted: Vec::new(), speaker: speaker };
+        let mut router = Self { peers: Vec::new(), wanted: Vec::new(), speaker };
         for (config, routes) in peers.into_iter().zip(edge.policy.plan(&policies)) {
             let (sender, receiver) = watch::channel(routes);
             let address = config.transport.remote;
             let added = router.speaker.add(config, receiver);
-            router.peers.push(added.map_err(|source| StartError { what: "use an MD5 key with", address, source })?);
+            router.peers.push(added.map_err(|source| StartError {
+                what: "use an MD5 key with",
+                address,
+                source,
+            })?);
             router.wanted.push(sender);
         }
         Ok(router)
@@ -77,7 +83,7 @@ impl Router {
     pub async fn stop(self, why: &str) {
         let notification = Notification::shutdown(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN, why);
         let mut stopping = JoinSet::new();
-        for peer in self.peers.iter().cloned() {
+        for peer in self.peers {
             let notification = notification.clone();
             stopping.spawn(async move { peer.stop(notification).await });
         }

@@ -38,7 +38,8 @@ impl Loopback {
     pub(super) fn endpoints(&mut self, azure: &Azure) -> Endpoints {
         let gateway = &azure.gateway;
         let of_sessions = |i| (0..gateway.connections.len()).map(move |c| gateway.local_address(i, c));
-        let own = gateway.instances.iter().enumerate().flat_map(|(i, own)| of_sessions(i).chain([own.address]));
+        let own =
+            gateway.instances.iter().enumerate().flat_map(|(i, own)| of_sessions(i).chain([own.address]));
         for address in own.map(IpAddr::V4).collect::<Vec<_>>() {
             if !self.0.contains_key(&address) {
                 self.0.insert(address, SocketAddr::new(self.next().into(), 0));

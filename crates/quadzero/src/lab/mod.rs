@@ -27,9 +27,6 @@ use std::io::Write;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The scenario that runs when none is named.
-pub const BUILT_IN: &str = include_str!("../../../../config/lab.toml");
-
 /// How long the sessions may take. On loopback they take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -65,7 +62,8 @@ impl Lab {
         for neighbor in &scenario.edge.neighbors {
             loopback.listen(&speaker, loopback::edge_address(&scenario.edge, neighbor))?;
         }
-        let gateway = Mock::start(scenario.deployment.azure.clone(), &loopback.endpoints(&scenario.deployment.azure))?;
+        let gateway =
+            Mock::start(scenario.deployment.azure.clone(), &loopback.endpoints(&scenario.deployment.azure))?;
         let peers = scenario.edge.neighbors.iter();
         let peers = peers.map(|n| loopback.moved(&scenario.edge, n, &gateway)).collect();
         let edge = Router::with(speaker, &scenario.edge, peers)?;
@@ -79,7 +77,11 @@ impl Lab {
     }
 
     /// Waits until there is something else to report; `None` when `stop` comes first.
-    async fn next(&self, last: &Report, stop: &mut (impl Future<Output = &'static str> + Unpin)) -> Option<Report> {
+    async fn next(
+        &self,
+        last: &Report,
+        stop: &mut (impl Future<Output = &'static str> + Unpin),
+    ) -> Option<Report> {
         let mut table = self.gateway.table();
         loop {
             tokio::select! {

@@ -58,7 +58,8 @@ impl Report {
     pub(super) fn new(scenario: &Scenario, edge: &Router, gateway: &Mock) -> Self {
         let sessions: Vec<_> = edge.peers().iter().map(session).collect();
         let verdicts: Vec<_> = scenario.expectations.iter().map(|e| judge(e, gateway)).collect();
-        let subnets = scenario.deployment.azure.vnets.iter().flat_map(|v| v.subnets.iter().map(move |s| (v, s)));
+        let subnets =
+            scenario.deployment.azure.vnets.iter().flat_map(|v| v.subnets.iter().map(move |s| (v, s)));
         let effective = subnets.filter_map(|(vnet, subnet)| {
             let name = format!("{}/{}", vnet.name, subnet.name);
             gateway.effective_routes(&name).map(|routes| (name, routes))
