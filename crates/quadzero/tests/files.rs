@@ -33,6 +33,16 @@ fn every_example_is_without_errors_and_without_warnings() {
 }
 
 #[test]
+fn the_configuration_that_the_readme_explains_is_right() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    let (_, from_fence) = readme.split_once("```toml\n").unwrap();
+    let (text, _) = from_fence.split_once("```").unwrap();
+    let loaded = Source { path: "README.md".into(), text: text.into() }.edge();
+    assert_eq!(loaded.render(false), "");
+    assert_eq!(loaded.value.unwrap().neighbors.len(), 2);
+}
+
+#[test]
 fn the_built_in_scenario_is_sound() {
     let scenario = Source::built_in().scenario();
     assert_eq!(scenario.render(false), "");
