@@ -26,7 +26,7 @@ pub use capture::{Capture, Recording};
 pub use gobgp::{Gobgpd, Neighbor, Path};
 pub use net::{LEFT, Namespace, RIGHT, Wire};
 pub use process::{Process, installed};
-pub use quadzero::{Quadzero, Table, root};
+pub use quadzero::{Quadzero, root};
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -56,39 +56,47 @@ impl Quadzero {
         let Some(last) = events.iter().rfind(|event| event["message"] == "learned") else {
             return Vec::new();
         };
-        let prefixes = last["prefixes"].as_str().unwrap_or_else(|| panic!("no text in `prefixes`: {last}"));
-        prefixes.split_whitespace().map(str::to_owned).collect()
+        text(&last["prefixes"]).split_whitespace().map(str::to_owned).collect()
     }
 
-    /// The table that the mock gateway logged last.
-    pub fn table(&self) -> Table {
-        let (mut last, mut next) = (Table::default(), Table::default());
+    /// The prefixes of the mock gateway that it learned by eBGP, as the log said them last: its table is rows
+    /// of "learned route", closed by "learned routes".
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn azure_learned(&self) -> Vec<String> {
+        let (mut last, mut next) = (Vec::new(), Vec::new());
         for event in self.process.events() {
-            let prefix =
-                |value: &Value| value.as_str().unwrap_or_else(|| panic!("no prefix: {event}")).to_owned();
             match event["message"].as_str() {
                 Some("learned route") => {
-                    let row: Value = serde_json::from_str(&prefix(&event["route"])).expect("a row is JSON");
-                    if row["origin"] == "EBgp" {
-                        next.learned.push(prefix(&row["network"]));
-                    }
+                    next.push(event["route"].as_str().and_then(|row| serde_json::from_str(row).ok()))
                 }
-                Some("refused route") => next.refused.push(prefix(&event["prefix"])),
                 Some("learned routes") => last = std::mem::take(&mut next),
                 _ => {}
             }
         }
-        last
+        let rows = last.into_iter().map(|row: Option<Value>| row.expect("a row is JSON"));
+        rows.filter(|row| row["origin"] == "EBgp").map(|row| text(&row["network"])).collect()
+    }
+
+    /// The prefixes that the mock gateway logged as dropped, in all its life.
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn azure_dropped(&self) -> Vec<String> {
+        let dropped =
+            |event: &Value| event["message"].as_str().is_some_and(|said| said.starts_with("route dropped"));
+        self.process
+            .events()
+            .iter()
+            .filter(|event| dropped(event))
+            .map(|event| text(&event["prefix"]))
+            .collect()
     }
 }
 
-/// What the mock gateway made of its peers' announcements.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Table {
-    /// The prefixes that it took.
-    pub learned: Vec<String>,
-    /// The prefixes that it did not take.
-    pub refused: Vec<String>,
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
 /// The root of the work tree.
