@@ -22,7 +22,7 @@
 //! a millisecond in a test, and the same object runs in production.
 //!
 //! Idle, Connect and Active belong to the peer and live here. From OpenSent on, a state belongs to a TCP connection, of
-//! which there may be two at once, one dialled by each side: each is a [`connection::Connection`], and the collision
+//! which there may be two at once, one dialled by each side: each is a `connection::Connection`, and the collision
 //! between them (§6.8) is resolved in `collision`.
 //!
 //! # The events of RFC 4271 §8.1
