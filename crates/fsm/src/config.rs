@@ -163,6 +163,25 @@ pub struct Capabilities {
     pub enhanced_route_refresh: bool,
     /// RFC 8654.
     pub extended_message: bool,
+    /// Graceful restart (RFC 4724) with support for NOTIFICATIONs (RFC 8538), as the one who restarts and as the one who
+    /// waits; `None`: not offered.
+    pub graceful_restart: Option<RestartTime>,
+}
+
+/// How long a peer may keep our routes while we are away, in seconds: 1 to 4,095 (RFC 4724 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestartTime(u16);
+
+impl RestartTime {
+    /// `None` for 0, which would be no restart at all, and for what the capability cannot say.
+    pub const fn new(seconds: u16) -> Option<Self> {
+        if matches!(seconds, 1..=4095) { Some(Self(seconds)) } else { None }
+    }
+
+    /// Seconds.
+    pub const fn seconds(self) -> u16 {
+        self.0
+    }
 }
 
 impl Default for Capabilities {
@@ -172,6 +191,7 @@ impl Default for Capabilities {
             route_refresh: true,
             enhanced_route_refresh: true,
             extended_message: true,
+            graceful_restart: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use quadzero::config::edge::Edge;
 use quadzero::config::{Loaded, Source};
 use quadzero_azure::config::{GatewayKind, HoldTimeBehaviour, NextHopType, SystemDefault};
 use quadzero_codec::{Asn, Family, NextHop, Origin, Role};
-use quadzero_fsm::{Capabilities, Import, Md5Key, Mode};
+use quadzero_fsm::{Capabilities, Import, Md5Key, Mode, RestartTime};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -60,6 +60,7 @@ fn every_key_of_a_neighbor_arrives() {
         route-refresh = false
         enhanced-route-refresh = false
         extended-message = false
+        graceful-restart = "2m"
         import = "all"
         max-prefixes = 1000
         "#,
@@ -87,6 +88,7 @@ fn every_key_of_a_neighbor_arrives() {
         route_refresh: false,
         enhanced_route_refresh: false,
         extended_message: false,
+        graceful_restart: RestartTime::new(120),
     };
     assert_eq!(peer.capabilities, none);
 }

@@ -2,7 +2,8 @@
 
 use crate::{Change, Interner, PrefixMap, Route, RouteSet};
 use ipnet::IpNet;
-use quadzero_codec::Attributes;
+use quadzero_codec::{Attributes, Family};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use std::sync::Arc;
 pub struct AdjRibIn {
     routes: PrefixMap<Arc<Attributes>>,
     interner: Interner,
+    /// Prefixes that were said before the session ended, and not again yet (RFC 4724 §4.2).
+    stale: BTreeSet<IpNet>,
 }
 
 impl AdjRibIn {
@@ -19,11 +22,13 @@ impl AdjRibIn {
     pub fn apply(&mut self, change: Change) -> bool {
         let mut different = false;
         for prefix in &change.withdrawn {
+            self.stale.remove(prefix);
             different |= self.routes.remove(prefix).is_some();
         }
         for group in change.announced {
             let attributes = self.interner.intern(group.attributes);
             for prefix in group.prefixes {
+                self.stale.remove(&prefix);
                 let before = self.routes.insert(prefix, attributes.clone());
                 different |= before.is_none_or(|before| before != attributes);
             }
@@ -34,6 +39,41 @@ impl AdjRibIn {
     /// Forgets everything: the session is down.
     pub fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// The session is down, but its peer is expected back: routes of the families are kept, as stale ones, and the
+    /// others forgotten. Those that were stale already go: one restart at a time (RFC 4724 §4.2).
+    pub fn mark_stale(&mut self, families: &[Family]) {
+        self.drop_stale(None);
+        let known: Vec<IpNet> = self.routes.iter().map(|(prefix, _)| prefix).collect();
+        for prefix in known {
+            if families.contains(&Family::of(&prefix)) {
+                self.stale.insert(prefix);
+            } else {
+                self.routes.remove(&prefix);
+            }
+        }
+    }
+
+    /// Forgets the stale routes, of one family or of all. How many there were.
+    pub fn drop_stale(&mut self, family: Option<Family>) -> usize {
+        let is_meant = |prefix: &IpNet| family.is_none_or(|family| Family::of(prefix) == family);
+        let (gone, left): (BTreeSet<_>, _) = std::mem::take(&mut self.stale).into_iter().partition(is_meant);
+        self.stale = left;
+        for prefix in &gone {
+            self.routes.remove(prefix);
+        }
+        gone.len()
+    }
+
+    /// Whether the route was said before the session ended, and not again yet.
+    pub fn is_stale(&self, prefix: &IpNet) -> bool {
+        self.stale.contains(prefix)
+    }
+
+    /// How many stale routes there are.
+    pub fn stale_len(&self) -> usize {
+        self.stale.len()
     }
 
     /// What was said of exactly this prefix.

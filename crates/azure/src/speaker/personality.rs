@@ -44,6 +44,7 @@ pub(super) fn personality(
             route_refresh: true,
             enhanced_route_refresh: false,
             extended_message: false,
+            graceful_restart: None,
         },
         import: Import::All,
         own_address: Some(local.into()),

@@ -110,11 +110,11 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A connection in OpenSent, or one that waits for its DelayOpenTimer.
-    pub(super) fn new(now: Instant, config: &PeerConfig, addresses: Addresses) -> Self {
+    pub(super) fn new(now: Instant, config: &PeerConfig, addresses: Addresses, restarted: bool) -> Self {
         let dialect =
             Dialect { receive_extended: config.capabilities.extended_message, ..Dialect::default() };
         let mut open = BytesMut::new();
-        Message::Open(negotiate::our_open(config)).encode(&dialect, &mut open);
+        Message::Open(negotiate::our_open(config, restarted)).encode(&dialect, &mut open);
         let mut connection = Self {
             decoder: Decoder::default(),
             dialect,

@@ -51,6 +51,7 @@ mod inbound;
 mod io;
 mod negotiate;
 mod outbound;
+mod restart;
 
 pub use io::{Addresses, Counters, Direction, Down, Event, Input, Output, State};
 pub use negotiate::{Negotiated, negotiate};
@@ -90,6 +91,8 @@ pub struct Session {
     learned: Learned,
     wanted: Arc<RouteSet>,
     phase: Phase,
+    /// Until when routes of a peer that restarts are kept; `None` when none are stale.
+    stale_until: Option<Instant>,
     connections: [Option<Box<Connection>>; 2],
     backoff: Backoff,
     outputs: VecDeque<Output>,
@@ -107,6 +110,7 @@ impl Session {
             encodings,
             learned: Learned::default(),
             phase: Phase::Idle { until: None },
+            stale_until: None,
             connections: [None, None],
             outputs: VecDeque::new(),
             counters: Counters::default(),
@@ -170,7 +174,13 @@ impl Session {
             Phase::Connect { retry } => Some(retry),
             Phase::Active { retry } => retry,
         };
-        self.connections.iter().flatten().filter_map(|c| c.deadline()).chain(phase).min()
+        self.connections
+            .iter()
+            .flatten()
+            .filter_map(|c| c.deadline())
+            .chain(phase)
+            .chain(self.stale_until)
+            .min()
     }
 
     /// The state, as `show` says it: of two connections, the one that is further.
@@ -254,7 +264,9 @@ impl Session {
         for direction in Direction::ALL {
             let Some(connection) = &mut self.connections[direction as usize] else { continue };
             if connection.established().is_some() {
-                connection.leave(now, notification.clone());
+                let last_word =
+                    restart::last_word(notification.clone(), connection.established().map(|n| &**n));
+                connection.leave(now, last_word);
             } else {
                 self.end(now, direction, Ending::Stopped(notification.clone()));
             }
@@ -299,20 +311,25 @@ impl Session {
     }
 
     fn connect(&mut self, now: Instant, direction: Direction, addresses: Addresses) {
-        let connection = Connection::new(now, &self.config, addresses);
+        let connection = Connection::new(now, &self.config, addresses, self.has_restarted());
         self.connections[direction as usize] = Some(Box::new(connection));
+    }
+
+    /// Since this object was made, the peer has not heard of us: what it keeps is from before (RFC 4724 §3, R).
+    const fn has_restarted(&self) -> bool {
+        self.counters.established == 0
     }
 
     /// A connection is over. Where nothing else is under way, the peer goes to the state that follows.
     fn end(&mut self, now: Instant, direction: Direction, ending: Ending) {
         let Some(connection) = self.connections[direction as usize].take() else { return };
-        let was_established = connection.established().is_some();
+        let established = connection.established().cloned();
         let (down, last_words) = ending.parts(&connection);
         self.counters.messages_sent += u64::from(!last_words.is_empty());
         self.outputs.push_back(Output::Disconnect(direction, last_words));
-        if was_established {
+        if let Some(negotiated) = established {
             self.counters.dropped += 1;
-            self.lock_learned().clear();
+            self.keep_or_forget(now, &negotiated, &ending);
             self.backoff.was_up_for(connection.up_for(now), &self.config);
             self.outputs.push_back(Output::Event(Event::Down(down)));
         } else {
@@ -339,6 +356,9 @@ impl Session {
     fn timeout(&mut self, now: Instant) {
         for direction in Direction::ALL {
             self.connection_timeout(now, direction);
+        }
+        if self.stale_until.is_some_and(|t| t <= now) {
+            self.forget_stale(None);
         }
         match self.phase {
             Phase::Idle { until: Some(t) } if t <= now => self.leave_idle(now),
@@ -418,6 +438,7 @@ impl Session {
         let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
         let Some(negotiated) = connection.establish(now, &self.encodings) else { return Ok(()) };
         self.counters.established += 1;
+        self.peer_is_back(now, &negotiated);
         self.outputs.push_back(Output::Event(Event::Up(negotiated)));
         self.drop_rival(now, direction);
         Ok(())
@@ -431,7 +452,9 @@ impl Session {
                 connection.heard(now);
                 let internal = connection.dialect.internal;
                 self.counters.updates_received += 1;
+                let end_of_rib = update.end_of_rib;
                 self.learn(update, internal)?;
+                end_of_rib.into_iter().for_each(|family| self.forget_stale(Some(family)));
             }
             Message::RouteRefresh(refresh) => connection.refresh_asked(refresh),
             other => return Err(Ending::unexpected(&other, State::Established)),
@@ -449,7 +472,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) fn greeting(config: &PeerConfig) -> Bytes {
     let mut out = BytesMut::new();
-    Message::Open(negotiate::our_open(config)).encode(&Default::default(), &mut out);
+    Message::Open(negotiate::our_open(config, false)).encode(&Default::default(), &mut out);
     Message::Keepalive.encode(&Default::default(), &mut out);
     out.freeze()
 }

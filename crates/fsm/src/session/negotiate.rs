@@ -26,14 +26,16 @@ pub struct Negotiated {
     pub route_refresh: bool,
     /// The peer's graceful restart capability.
     pub graceful_restart: Option<GracefulRestart>,
+    /// We have said it too.
+    pub we_restart_gracefully: bool,
     /// The peer's role (RFC 9234).
     pub role: Option<Role>,
     /// How bytes are read and written.
     pub dialect: Dialect,
 }
 
-/// The OPEN that we send.
-pub(super) fn our_open(config: &PeerConfig) -> Open {
+/// The OPEN that we send; `restarted`: the first one since we started.
+pub(super) fn our_open(config: &PeerConfig, restarted: bool) -> Open {
     let switches = config.capabilities;
     let mut capabilities: Vec<_> = config.families.iter().copied().map(Capability::Multiprotocol).collect();
     let optional = [
@@ -44,6 +46,14 @@ pub(super) fn our_open(config: &PeerConfig) -> Open {
     ];
     capabilities.extend(optional.into_iter().filter_map(|(on, capability)| on.then_some(capability)));
     capabilities.extend(config.role.map(Capability::Role));
+    capabilities.extend(switches.graceful_restart.map(|time| {
+        Capability::GracefulRestart(GracefulRestart {
+            restarted,
+            notification: true,
+            restart_time: time.seconds(),
+            families: config.families.iter().map(|family| (*family, true)).collect(),
+        })
+    }));
     Open { asn: config.local_as, hold_time: config.timers.hold, router_id: config.router_id, capabilities }
 }
 
@@ -78,6 +88,7 @@ pub fn negotiate(config: &PeerConfig, addresses: Addresses, open: Open) -> Resul
             Capability::GracefulRestart(restart) => Some(restart),
             _ => None,
         }),
+        we_restart_gracefully: switches.graceful_restart.is_some(),
         families,
         role,
         dialect,

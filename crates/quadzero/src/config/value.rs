@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv4Net};
 use quadzero_codec::{
     Asn, Community, ExtendedCommunity, Family, HoldTime, LargeCommunity, NextHop, Origin, Role, RouterId,
 };
-use quadzero_fsm::{Import, Md5Key, Mode};
+use quadzero_fsm::{Import, Md5Key, Mode, RestartTime};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use toml::de::DeValue;
@@ -169,6 +169,15 @@ impl Value for HoldTime {
             None => Err(Problem::new("not a hold time", "whole seconds, from 3 to 65535, or 0")),
         };
         take(node, out, result)
+    }
+}
+
+impl Value for RestartTime {
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        let duration = Duration::read(node, out)?;
+        let whole = (duration.subsec_nanos() == 0).then(|| u16::try_from(duration.as_secs()).ok()).flatten();
+        let problem = || Problem::new("not a restart time (RFC 4724 §3)", "whole seconds, from 1 to 4095");
+        take(node, out, whole.and_then(Self::new).ok_or_else(problem))
     }
 }
 

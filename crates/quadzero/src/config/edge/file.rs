@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use quadzero_codec::{
     Asn, Community, ExtendedCommunity, Family, HoldTime, LargeCommunity, NextHop, Origin, Role, RouterId,
 };
-use quadzero_fsm::{Import, Md5Key, Mode};
+use quadzero_fsm::{Import, Md5Key, Mode, RestartTime};
 use quadzero_policy::Cloud;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -129,6 +129,8 @@ record! {
         optional enhanced_route_refresh: bool,
         /// Capability of RFC 8654.
         optional extended_message: bool,
+        /// Restart Time of graceful restart (RFC 4724); without it, none is offered.
+        optional graceful_restart: RestartTime,
         /// What is kept of that which it announces.
         optional import: Import,
         /// More prefixes end the session.

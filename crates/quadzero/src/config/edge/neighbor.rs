@@ -224,6 +224,7 @@ fn capabilities(neighbor: &file::Neighbor) -> Capabilities {
         enhanced_route_refresh: get(&neighbor.enhanced_route_refresh)
             .unwrap_or(default.enhanced_route_refresh),
         extended_message: get(&neighbor.extended_message).unwrap_or(default.extended_message),
+        graceful_restart: get(&neighbor.graceful_restart),
     }
 }
 

@@ -1,0 +1,94 @@
+//! Graceful restart (RFC 4724, RFC 8538): the peer is away for a moment, and its routes stay meanwhile.
+//!
+//! ```text
+//! Established ──ends gracefully──► routes stale ──Established again──► stale until End-of-RIB ──► forgotten
+//!                                      │  Restart Time over                  │ no longer forwards (F = 0)
+//!                                      └───────────────► forgotten ◄─────────┘ or never says End-of-RIB
+//! ```
+//!
+//! This is the side of the one who waits. The side of the one who restarts is short: the capability in our OPEN says how long
+//! we may be away, that we have just started (R), and that our forwarding went on without us (F): it is the kernel's.
+
+use super::{Event, Negotiated, Output, Session, connection::Ending};
+use quadzero_codec::{ErrorCode, Family, Notification};
+use std::time::{Duration, Instant};
+
+/// How long a peer that is back may take to say End-of-RIB.
+const END_OF_RIB_WITHIN: Duration = Duration::from_secs(360);
+
+impl Session {
+    /// An Established session has ended: what becomes of its routes.
+    pub(super) fn keep_or_forget(&mut self, now: Instant, negotiated: &Negotiated, ending: &Ending) {
+        let kept = if is_graceful(negotiated, ending) { kept_families(negotiated) } else { Vec::new() };
+        let restart_time = negotiated.graceful_restart.as_ref().map_or(0, |peer| peer.restart_time);
+        self.lock_learned().mark_stale(&kept);
+        self.stale_until = (!kept.is_empty()).then(|| now + Duration::from_secs(restart_time.into()));
+    }
+
+    /// The peer is Established again: a family that it does not speak any more, or did not forward meanwhile, is forgotten
+    /// (RFC 4724 §4.2).
+    pub(super) fn peer_is_back(&mut self, now: Instant, negotiated: &Negotiated) {
+        if self.stale_until.is_none() {
+            return;
+        }
+        let forwarded = |family: &Family| {
+            let restart = negotiated.graceful_restart.as_ref();
+            restart.is_some_and(|r| r.families.contains(&(*family, true)))
+                && negotiated.families.contains(family)
+        };
+        for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
+            if !forwarded(&family) {
+                self.forget_stale(Some(family));
+            }
+        }
+        self.stale_until = Some(now + END_OF_RIB_WITHIN);
+    }
+
+    /// Stale routes, of a family or all of them, are no longer waited for.
+    pub(super) fn forget_stale(&mut self, family: Option<Family>) {
+        if self.stale_until.is_none() {
+            return;
+        }
+        let withdrawn = self.lock_learned().drop_stale(family);
+        if self.lock_learned().stale_len() == 0 {
+            self.stale_until = None;
+        }
+        if withdrawn > 0 {
+            self.outputs.push_back(Output::Event(Event::Learned { announced: 0, withdrawn }));
+        }
+    }
+}
+
+/// What we say at the end by our own will. Where NOTIFICATIONs are covered by graceful restart, only a Hard Reset ends it
+/// (RFC 8538 §3).
+pub(super) fn last_word(notification: Notification, negotiated: Option<&Negotiated>) -> Notification {
+    match negotiated {
+        Some(negotiated) if covers_notifications(negotiated) => notification.hard_reset(),
+        _ => notification,
+    }
+}
+
+/// RFC 4724 §4.2: a TCP connection that fails. RFC 8538 §4: NOTIFICATIONs too, where both said N, but for a Hard Reset.
+fn is_graceful(negotiated: &Negotiated, ending: &Ending) -> bool {
+    if negotiated.graceful_restart.is_none() || !negotiated.we_restart_gracefully {
+        return false;
+    }
+    match ending {
+        Ending::Closed => true,
+        Ending::Received(n) | Ending::Sent(n) => {
+            covers_notifications(negotiated) && n.code != ErrorCode::CEASE_HARD_RESET
+        }
+        Ending::Collision(_) | Ending::Stopped(_) => false,
+    }
+}
+
+fn covers_notifications(negotiated: &Negotiated) -> bool {
+    negotiated.we_restart_gracefully
+        && negotiated.graceful_restart.as_ref().is_some_and(|peer| peer.notification)
+}
+
+fn kept_families(negotiated: &Negotiated) -> Vec<Family> {
+    let restart = negotiated.graceful_restart.iter().filter(|restart| restart.restart_time > 0);
+    let families = restart.flat_map(|restart| restart.families.iter().map(|(family, _)| *family));
+    families.filter(|family| negotiated.families.contains(family)).collect()
+}
