@@ -22,13 +22,13 @@ impl AdjRibIn {
     pub fn apply(&mut self, change: Change) -> bool {
         let mut different = false;
         for prefix in &change.withdrawn {
-            self.stale.remove(prefix);
+            self.stale.remove(&prefix.trunc());
             different |= self.routes.remove(prefix).is_some();
         }
         for group in change.announced {
             let attributes = self.interner.intern(group.attributes);
             for prefix in group.prefixes {
-                self.stale.remove(&prefix);
+                self.stale.remove(&prefix.trunc());
                 let before = self.routes.insert(prefix, attributes.clone());
                 different |= before.is_none_or(|before| before != attributes);
             }
