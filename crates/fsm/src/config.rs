@@ -49,7 +49,7 @@ pub struct Timers {
     pub delay_open: Option<Duration>,
     /// The first IdleHoldTime after a session ended by an error; doubled by each further one. Default 1 s.
     pub idle_hold: Duration,
-    /// IdleHoldTime grows no further than this. Default 120 s.
+    /// IdleHoldTime grows no further than this. Default 30 s, for the same reason.
     pub idle_hold_max: Duration,
     /// A session Established for this long forgets the back-off. Default 300 s.
     pub stable_after: Duration,
@@ -65,7 +65,7 @@ impl Default for Timers {
             connect_retry: Duration::from_secs(30),
             delay_open: None,
             idle_hold: Duration::from_secs(1),
-            idle_hold_max: Duration::from_secs(120),
+            idle_hold_max: Duration::from_secs(30),
             stable_after: Duration::from_secs(300),
             send_hold: None,
         }

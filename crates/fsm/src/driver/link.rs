@@ -54,8 +54,8 @@ impl Link {
     }
 
     /// Writes the last octets, then waits for the peer to close: closing with octets unread would reset the
-    /// connection and could take the NOTIFICATION with it.
-    pub(super) async fn farewell(mut self) {
+    /// connection and could take the NOTIFICATION with it. Whether the peer did.
+    pub(super) async fn farewell(mut self) -> bool {
         let goodbye = async {
             self.stream.write_all(&self.out).await?;
             self.stream.shutdown().await?;
@@ -67,6 +67,7 @@ impl Link {
                 }
             }
         };
-        let _gone_either_way = timeout(FAREWELL, goodbye).await;
+        // A connection that breaks is closed by the peer, too.
+        timeout(FAREWELL, goodbye).await.is_ok()
     }
 }

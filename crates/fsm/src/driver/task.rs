@@ -41,9 +41,12 @@ pub(super) struct Task {
     status: watch::Sender<Status>,
     links: [Option<Link>; 2],
     dial: Option<Dial>,
-    farewells: JoinSet<()>,
+    farewells: JoinSet<bool>,
     sleep: Pin<Box<Sleep>>,
     span: Span,
+    /// The state that was told last, and since when.
+    state: State,
+    since: Instant,
     news: News,
     /// Prefixes in the table when it was last logged.
     told_received: usize,
@@ -63,6 +66,7 @@ enum Woken {
     Wanted(bool),
     Dialled(io::Result<TcpStream>),
     Ready(Direction, io::Result<()>),
+    SaidFarewell(bool),
     ForAnotherTurn,
 }
 
@@ -85,6 +89,8 @@ impl Task {
             farewells: JoinSet::new(),
             sleep: Box::pin(sleep_until(tokio::time::Instant::now())),
             span,
+            state: State::Idle,
+            since: now(),
             news: News::default(),
             told_received: 0,
         }
@@ -117,7 +123,7 @@ impl Task {
             result = dialled(&mut self.dial), if self.dial.is_some() => Woken::Dialled(result),
             result = ready(outgoing), if outgoing.is_some() => Woken::Ready(Direction::Outgoing, result),
             result = ready(incoming), if incoming.is_some() => Woken::Ready(Direction::Incoming, result),
-            _ = self.farewells.join_next(), if !self.farewells.is_empty() => Woken::ForAnotherTurn,
+            Some(Ok(heard)) = self.farewells.join_next() => Woken::SaidFarewell(heard),
             () = tokio::task::yield_now(), if more => Woken::ForAnotherTurn,
         }
     }
@@ -135,7 +141,10 @@ impl Task {
             Woken::Dialled(result) => self.dialled(result),
             Woken::Ready(direction, Ok(())) => self.exchange(direction),
             Woken::Ready(direction, Err(error)) => self.broken(direction, &error),
-            Woken::ForAnotherTurn => {}
+            Woken::SaidFarewell(false) => self.span.in_scope(|| {
+                warn!("the peer did not close the connection: it may not have heard the last words")
+            }),
+            Woken::SaidFarewell(true) | Woken::ForAnotherTurn => {}
         }
     }
 
@@ -162,10 +171,21 @@ impl Task {
         match result {
             Ok(stream) => self.connected(Direction::Outgoing, stream),
             Err(error) => {
-                self.span.in_scope(|| info!(%error, "dial failed"));
+                self.log_failed_dial(&error);
                 self.handle(Input::ConnectFailed);
             }
         }
+    }
+
+    fn log_failed_dial(&self, error: &io::Error) {
+        let transport = &self.session.config().transport;
+        let (remote, local) = (transport.remote, transport.local.map(tracing::field::display));
+        self.span.in_scope(|| match error.kind() {
+            io::ErrorKind::AddrNotAvailable => {
+                warn!(%remote, local, %error, "dial failed: this machine does not have the local address");
+            }
+            _ => info!(%remote, local, %error, "dial failed"),
+        });
     }
 
     /// A connection that cannot even name its addresses is already gone.
@@ -184,9 +204,21 @@ impl Task {
     }
 
     fn broken(&mut self, direction: Direction, error: &io::Error) {
-        self.span.in_scope(|| info!(%error, "connection failed"));
+        self.span.in_scope(|| debug!(%error, "connection failed"));
+        self.hear_the_rest(direction);
         self.links[direction as usize] = None;
         self.handle(Input::Closed(direction));
+    }
+
+    /// A connection that can no longer be written may still hold what the peer said before: why, as a rule.
+    fn hear_the_rest(&mut self, direction: Direction) {
+        let (link, session) = (&self.links[direction as usize], &mut self.session);
+        let Some(link) = link else { return };
+        SCRATCH.with_borrow_mut(|scratch| {
+            if let Ok(Some(n @ 1..)) = link.read(scratch) {
+                session.handle(now(), Input::Bytes(direction, &scratch[..n]));
+            }
+        });
     }
 
     /// The socket is ready: writes what is left, reads once.
@@ -242,6 +274,7 @@ impl Task {
     }
 
     fn drain(&mut self) {
+        self.note_state();
         while let Some(output) = self.session.poll() {
             match output {
                 Output::Connect => self.dial = Some(self.dial()),
@@ -249,6 +282,19 @@ impl Task {
                 Output::Event(event) => self.event(event),
             }
         }
+    }
+
+    fn note_state(&mut self) {
+        let state = self.session.state();
+        if state == self.state {
+            return;
+        }
+        let waits = matches!(state, State::Idle | State::Active).then(|| self.session.deadline()).flatten();
+        let next =
+            waits.map(|deadline| format!("{:.1} s", deadline.saturating_duration_since(now()).as_secs_f32()));
+        self.span
+            .in_scope(|| info!(from = %self.state, to = %state, next_attempt_in = next, "state changed"));
+        (self.state, self.since) = (state, now());
     }
 
     fn dial(&self) -> Dial {
@@ -289,17 +335,11 @@ impl Task {
             self.span.in_scope(|| self.log_learned(fresh.prefixes_received));
             self.told_received = fresh.prefixes_received;
         }
-        let span = &self.span;
         self.status.send_if_modified(|status| {
-            if status.state != fresh.state {
-                span.in_scope(|| info!(from = %status.state, to = %fresh.state, "state changed"));
-                status.since = fresh.since;
-            }
             let told = news.learned || news.last_down.is_some();
             let changed =
                 (status.state, status.in_sync, status.gone) != (fresh.state, fresh.in_sync, fresh.gone);
             *status = Status {
-                since: status.since,
                 last_down: news.last_down.or_else(|| status.last_down.take()),
                 learned_version: status.learned_version + u64::from(news.learned),
                 ..fresh
@@ -323,7 +363,7 @@ impl Task {
         let flushed = self.links.iter().flatten().all(|l| l.out.is_empty());
         Status {
             state,
-            since: now(),
+            since: self.since,
             negotiated: session.negotiated().cloned(),
             last_down: None,
             counters: session.counters(),
@@ -369,8 +409,8 @@ fn log(event: &Event) {
             hold_time = n.hold_time.seconds(),
             "session established"
         ),
-        Event::Down(Down::Sent(n)) if n.code == ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN => {
-            info!("session stopped")
+        Event::Down(down @ Down::Sent(_)) if down.is_ours_to_want() => {
+            info!(reason = %down, "session stopped")
         }
         Event::Down(down) => warn!(reason = %down, "session down"),
         // Both sides dialled, as they should; one of the two connections had to go.
@@ -379,12 +419,11 @@ fn log(event: &Event) {
         {
             debug!("connection collision resolved");
         }
-        // The dial has said it already.
-        Event::Failed(Down::ConnectFailed) => {}
         Event::Failed(down) => info!(reason = %down, "attempt failed"),
         // What the table holds afterwards is told once, however many UPDATEs there were.
         Event::Learned { announced, withdrawn } => debug!(announced, withdrawn, "table changed"),
         Event::Sent { announced, withdrawn } => info!(announced, withdrawn, "sent"),
+        Event::Refused(why) => warn!("OPEN refused: {why}"),
         Event::Malformed(fault) => warn!(%fault, "malformed attribute"),
         Event::Unsendable(problem) => error!("{problem}"),
         Event::Received(kind) => debug!(%kind, "received"),

@@ -2,7 +2,7 @@
 
 use super::Negotiated;
 use bytes::Bytes;
-use quadzero_codec::{Fault, MessageType, Notification};
+use quadzero_codec::{ErrorCode, Fault, MessageType, Notification};
 use quadzero_rib::RouteSet;
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -86,6 +86,8 @@ pub enum Event {
         /// Prefixes withdrawn.
         withdrawn: usize,
     },
+    /// The peer's OPEN is not acceptable: what it says, and what it should say.
+    Refused(String),
     /// A malformed attribute, and what RFC 7606 made of it.
     Malformed(Fault),
     /// Routes of ours that cannot be said to this peer, and why.
@@ -116,10 +118,18 @@ pub enum Down {
     Sent(Notification),
 }
 
+impl Down {
+    /// Whether the operator of this side asked for it.
+    pub(crate) fn is_ours_to_want(&self) -> bool {
+        let wanted = [ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN, ErrorCode::CEASE_HARD_RESET];
+        matches!(self, Self::Sent(n) if wanted.contains(&n.code))
+    }
+}
+
 impl fmt::Display for Down {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("TCP connection closed by the peer"),
+            Self::Closed => f.write_str("TCP connection closed or lost"),
             Self::ConnectFailed => f.write_str("TCP connection could not be opened"),
             Self::Received(n) => write!(f, "NOTIFICATION received: {}", InOneLine(n)),
             Self::Sent(n) => write!(f, "NOTIFICATION sent: {}", InOneLine(n)),

@@ -54,7 +54,7 @@ mod outbound;
 mod restart;
 
 pub use io::{Addresses, Counters, Direction, Down, Event, Input, Output, State};
-pub use negotiate::{Negotiated, negotiate};
+pub use negotiate::{Negotiated, Refusal, negotiate};
 pub use outbound::Encodings;
 
 use crate::{Mode, PeerConfig};
@@ -426,7 +426,10 @@ impl Session {
     fn open_sent(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
         let Message::Open(open) = message else { return Err(Ending::unexpected(&message, State::OpenSent)) };
         let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
-        let negotiated = negotiate(&self.config, connection.addresses(), open).map_err(Ending::Sent)?;
+        let negotiated = negotiate(&self.config, connection.addresses(), open).map_err(|refusal| {
+            self.outputs.push_back(Output::Event(Event::Refused(refusal.why)));
+            Ending::Sent(refusal.notification)
+        })?;
         connection.confirm(now, Arc::new(negotiated), &mut self.backoff);
         self.resolve_collision(now, direction)
     }

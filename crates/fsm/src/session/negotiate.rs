@@ -57,8 +57,26 @@ pub(super) fn our_open(config: &PeerConfig, restarted: bool) -> Open {
     Open { asn: config.local_as, hold_time: config.timers.hold, router_id: config.router_id, capabilities }
 }
 
-/// What the peer's OPEN and our configuration agree on, or the NOTIFICATION that refuses it.
-pub fn negotiate(config: &PeerConfig, addresses: Addresses, open: Open) -> Result<Negotiated, Notification> {
+/// Why an OPEN is not acceptable: for the peer, and for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the peer is told.
+    pub notification: Notification,
+    /// What it says, and what it should say.
+    pub why: String,
+}
+
+impl Refusal {
+    fn new(code: ErrorCode, why: String) -> Self {
+        Self { notification: Notification::new(code), why }
+    }
+}
+
+/// What the peer's OPEN and our configuration agree on.
+///
+/// # Errors
+/// What refuses it.
+pub fn negotiate(config: &PeerConfig, addresses: Addresses, open: Open) -> Result<Negotiated, Refusal> {
     check_identity(config, &open)?;
     let role = check_role(config, &open)?;
     let families = common_families(config, &open)?;
@@ -96,24 +114,26 @@ pub fn negotiate(config: &PeerConfig, addresses: Addresses, open: Open) -> Resul
 }
 
 /// RFC 4271 §6.2: the AS must be the configured one. RFC 6286 §2.2: within an AS, identifiers must differ.
-fn check_identity(config: &PeerConfig, open: &Open) -> Result<(), Notification> {
+fn check_identity(config: &PeerConfig, open: &Open) -> Result<(), Refusal> {
     if open.asn != config.remote_as {
-        return Err(Notification::new(ErrorCode::OPEN_BAD_PEER_AS));
+        let why = format!("the peer is in AS {}, configured is AS {}", open.asn, config.remote_as);
+        return Err(Refusal::new(ErrorCode::OPEN_BAD_PEER_AS, why));
     }
     if open.router_id == config.router_id && open.asn == config.local_as {
-        return Err(Notification::new(ErrorCode::OPEN_BAD_BGP_IDENTIFIER));
+        let why = format!("the peer's BGP Identifier is ours, {}", open.router_id);
+        return Err(Refusal::new(ErrorCode::OPEN_BAD_BGP_IDENTIFIER, why));
     }
     Ok(())
 }
 
 /// RFC 9234 §4.2: where both say a role, the two must fit; several different ones never do.
-fn check_role(config: &PeerConfig, open: &Open) -> Result<Option<Role>, Notification> {
+fn check_role(config: &PeerConfig, open: &Open) -> Result<Option<Role>, Refusal> {
     let mut roles =
         open.capabilities.iter().filter_map(|c| if let Capability::Role(r) = c { Some(*r) } else { None });
     let theirs = roles.next();
-    let mismatch = || Notification::new(ErrorCode::OPEN_ROLE_MISMATCH);
+    let mismatch = |why| Refusal::new(ErrorCode::OPEN_ROLE_MISMATCH, why);
     if roles.any(|r| Some(r) != theirs) {
-        return Err(mismatch());
+        return Err(mismatch("the peer says two different roles".into()));
     }
     let fits = |ours, theirs| {
         use Role::{Customer, Peer, Provider, RouteServer, RouteServerClient};
@@ -127,19 +147,25 @@ fn check_role(config: &PeerConfig, open: &Open) -> Result<Option<Role>, Notifica
         )
     };
     match (config.role, theirs) {
-        (Some(ours), Some(theirs)) if !fits(ours, theirs) => Err(mismatch()),
+        (Some(ours), Some(theirs)) if !fits(ours, theirs) => {
+            Err(mismatch(format!("the peer's role is {theirs:?}, ours is {ours:?}")))
+        }
         _ => Ok(theirs),
     }
 }
 
 /// No family in common: NOTIFICATION 2/7 with a capability that is missed (RFC 5492 §5).
-fn common_families(config: &PeerConfig, open: &Open) -> Result<Vec<Family>, Notification> {
+fn common_families(config: &PeerConfig, open: &Open) -> Result<Vec<Family>, Refusal> {
     let theirs = open.families();
     let common: Vec<_> = config.families.iter().copied().filter(|f| theirs.contains(f)).collect();
     let Some(first) = config.families.first().filter(|_| common.is_empty()) else { return Ok(common) };
     let [high, low] = first.afi.to_be_bytes();
     let missed = Bytes::copy_from_slice(&[1, 4, high, low, 0, first.safi]);
-    Err(Notification::with_data(ErrorCode::OPEN_UNSUPPORTED_CAPABILITY, missed))
+    let list = |families: &[Family]| families.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Err(Refusal {
+        notification: Notification::with_data(ErrorCode::OPEN_UNSUPPORTED_CAPABILITY, missed),
+        why: format!("the peer offers {}, configured is {}", list(&theirs), list(&config.families)),
+    })
 }
 
 fn hold_time(config: &PeerConfig, theirs: HoldTime) -> HoldTime {
