@@ -37,6 +37,15 @@ impl Capture {
         wait_until(&format!("on the wire: {filter}"), PATIENCE, || recording.count(filter) > 0);
     }
 
+    /// What was captured until now, which is something.
+    ///
+    /// # Panics
+    /// When nothing of BGP was captured.
+    pub fn so_far(&self) -> Recording {
+        self.wait_for("bgp");
+        Recording { file: self.file.clone() }
+    }
+
     /// Ends the capture.
     ///
     /// # Panics

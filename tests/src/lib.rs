@@ -3,8 +3,8 @@
 //! ```text
 //!        left 192.0.2.1                          right 192.0.2.2
 //!   +---------------------+     veth pair     +---------------------+
-//!   |  quadzero           | wire --------wire |  gobgpd, ...        |
-//!   |                     |         |         |                     |
+//!   |  2001:db8::1        |         |         |  2001:db8::2        |
+//!   |  quadzero           | wire --------wire |  gobgpd, bird, ...  |
 //!   +---------------------+         |         +---------------------+
 //!                                dumpcap -> tshark reads every message
 //! ```
@@ -17,14 +17,14 @@
 //! Nobody sleeps and hopes here: [`wait_until`] polls for what is expected, and says what it waited for.
 
 mod capture;
-mod gobgp;
+mod daemon;
 mod net;
 mod process;
 mod quadzero;
 
 pub use capture::{Capture, Recording};
-pub use gobgp::{Gobgpd, Neighbor, Path};
-pub use net::{LEFT, Namespace, RIGHT, Wire};
+pub use daemon::{Adapter, BIRD, Daemon, EXABGP, FRR, GOBGP, Neighbor, OPENBGPD, Path};
+pub use net::{LEFT, LEFT6, Namespace, RIGHT, RIGHT6, Wire};
 pub use process::{Process, installed};
 pub use quadzero::{Quadzero, root};
 

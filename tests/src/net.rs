@@ -13,13 +13,17 @@ use crate::process::{installed, say};
 pub const LEFT: &str = "192.0.2.1";
 /// The address of the right end of a [`Wire`].
 pub const RIGHT: &str = "192.0.2.2";
+/// The IPv6 address of the left end of a [`Wire`].
+pub const LEFT6: &str = "2001:db8::1";
+/// The IPv6 address of the right end of a [`Wire`].
+pub const RIGHT6: &str = "2001:db8::2";
 
 /// Two namespaces joined by a veth pair; the interface is called `wire` in both.
 #[derive(Debug)]
 pub struct Wire {
-    /// Has [`LEFT`].
+    /// Has [`LEFT`] and [`LEFT6`].
     pub left: Namespace,
-    /// Has [`RIGHT`].
+    /// Has [`RIGHT`] and [`RIGHT6`].
     pub right: Namespace,
 }
 
@@ -48,8 +52,8 @@ impl Wire {
                 &right.name,
             ],
         );
-        left.up(LEFT);
-        right.up(RIGHT);
+        left.up(LEFT, LEFT6);
+        right.up(RIGHT, RIGHT6);
         Self { left, right }
     }
 }
@@ -77,8 +81,10 @@ impl Namespace {
         Self { name, folder }
     }
 
-    fn up(&self, address: &str) {
-        self.ip(&["addr", "add", &format!("{address}/24"), "dev", "wire"]);
+    /// The IPv6 address is not tentative for a second: there is nobody who could have it as well.
+    fn up(&self, ipv4: &str, ipv6: &str) {
+        self.ip(&["addr", "add", &format!("{ipv4}/24"), "dev", "wire"]);
+        self.ip(&["addr", "add", &format!("{ipv6}/64"), "dev", "wire", "nodad"]);
         self.ip(&["link", "set", "wire", "up"]);
         self.ip(&["link", "set", "lo", "up"]);
     }
@@ -111,6 +117,11 @@ impl Namespace {
         path
     }
 
+    /// The folder, for what a daemon puts beside its files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The path of a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -121,8 +132,20 @@ impl Namespace {
     /// # Panics
     /// When ss cannot be run.
     pub fn connections(&self, state: &str) -> usize {
+        self.sockets(state, "( sport = :179 or dport = :179 )")
+    }
+
+    /// How many of the established ones were dialed from in here.
+    ///
+    /// # Panics
+    /// When ss cannot be run.
+    pub fn dialed(&self) -> usize {
+        self.sockets("established", "( dport = :179 )")
+    }
+
+    fn sockets(&self, state: &str, filter: &str) -> usize {
         let mut ss = self.command("iproute2", "ss");
-        ss.args(["-Htn", "state", state, "( sport = :179 or dport = :179 )"]);
+        ss.args(["-Htn", "state", state, filter]);
         let out = ss.output().expect("ss runs");
         assert!(out.status.success(), "ss: {}", String::from_utf8_lossy(&out.stderr));
         out.stdout.iter().filter(|&&c| c == b'\n').count()

@@ -1,6 +1,8 @@
-//! Child processes: started in a namespace, logged to a file, killed by their id.
+//! Child processes: started in a namespace, logged to a file, killed by the id of their group, since some
+//! daemons are several processes.
 
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -31,7 +33,7 @@ impl Process {
             .open(&log)
             .expect("the test's own folder can be written");
         let err = out.try_clone().expect("a file can be opened twice");
-        command.stdin(Stdio::null()).stdout(out).stderr(err);
+        command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
         let child = command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         Self { name: name.into(), child, log }
     }
@@ -46,18 +48,22 @@ impl Process {
         self.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// Sends a signal by name ("TERM", "STOP", ..).
+    /// Sends a signal by name ("TERM", "STOP", ..) to it and its children.
     ///
     /// # Panics
-    /// When the process is gone.
+    /// When they are gone.
     pub fn signal(&self, signal: &str) {
-        say("sh", &["-c", &format!("kill -s {signal} {}", self.child.id())]);
+        say("sh", &["-c", &self.to_group(signal)]);
     }
 
-    /// Kills it, with no chance to say goodbye, and waits until it is gone.
+    /// Kills it and its children, with no chance to say goodbye, and waits until it is gone.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
+        let _ = Command::new("sh").args(["-c", &self.to_group("KILL")]).output();
         let _ = self.child.wait();
+    }
+
+    fn to_group(&self, signal: &str) -> String {
+        format!("kill -s {signal} -- -{}", self.child.id())
     }
 
     /// Waits until it ends by itself.

@@ -47,16 +47,33 @@ impl Quadzero {
         self.process.exit(Duration::from_secs(10))
     }
 
-    /// The prefixes that the edge holds of its only neighbor, as the log said it last.
+    /// What the edge holds of its only neighbor, as the log said it last: how many prefixes, and the first of
+    /// them.
     ///
     /// # Panics
     /// When the log does not look like that.
-    pub fn learned(&self) -> Vec<String> {
+    pub fn learned(&self) -> (u64, Vec<String>) {
         let events = self.process.events();
         let Some(last) = events.iter().rfind(|event| event["message"] == "learned") else {
-            return Vec::new();
+            return (0, Vec::new());
         };
-        text(&last["prefixes"]).split_whitespace().map(str::to_owned).collect()
+        let total = last["total"].as_u64().unwrap_or_else(|| panic!("no number: {last}"));
+        (total, text(&last["prefixes"]).split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// How often the edge has established a session.
+    pub fn ups(&self) -> usize {
+        self.process.events().iter().filter(|event| event["message"] == "session established").count()
+    }
+
+    /// Why the edge's sessions ended, in their order.
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn downs(&self) -> Vec<String> {
+        let events = self.process.events();
+        let downs = events.iter().filter(|event| event["message"] == "session down");
+        downs.map(|event| text(&event["reason"])).collect()
     }
 
     /// The prefixes of the mock gateway that it learned by eBGP, as the log said them last: its table is rows
