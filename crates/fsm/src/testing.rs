@@ -69,13 +69,15 @@ pub(crate) struct End {
     pub(crate) can_dial: bool,
     /// Reads what arrives.
     pub(crate) reads: bool,
+    /// Its receive buffer has room; else what is sent to it stays where it is made.
+    pub(crate) drains: bool,
     pub(crate) dials: Vec<Instant>,
 }
 
 impl End {
     fn new(config: PeerConfig, seed: u64) -> Self {
         let session = Session::new(Arc::new(config), Arc::new(Encodings::default()), seed);
-        Self { session, events: Vec::new(), can_dial: true, reads: true, dials: Vec::new() }
+        Self { session, events: Vec::new(), can_dial: true, reads: true, drains: true, dials: Vec::new() }
     }
 
     fn address(&self, other: &Self) -> Addresses {
@@ -109,6 +111,8 @@ struct Wire {
     on_the_way: [BytesMut; 2],
     /// Closed by that side: what is on its way still arrives.
     closed: [bool; 2],
+    /// Nothing passes any more, and nobody is told.
+    crashed: bool,
 }
 
 impl Wire {
@@ -185,6 +189,13 @@ impl Pair {
         }
     }
 
+    /// A speaker is gone from one moment to the next, and a new one is in its place; the other side notices nothing.
+    pub(crate) fn crash(&mut self, side: usize) {
+        let config = self.ends[side].session.config().clone();
+        self.ends[side].session = Session::new(config, Arc::new(Encodings::default()), 3);
+        self.wires.iter_mut().for_each(|wire| wire.crashed = true);
+    }
+
     /// One round of what both sides want, say and hear; whether anything happened.
     fn exchange(&mut self) -> bool {
         let outputs =
@@ -211,8 +222,10 @@ impl Pair {
         match output {
             Output::Connect => self.dial(side),
             Output::Disconnect(direction, last_words) => {
-                if let Some(wire) =
-                    self.wires.iter_mut().find(|w| w.direction(side) == direction && !w.closed[side])
+                if let Some(wire) = self
+                    .wires
+                    .iter_mut()
+                    .find(|w| w.direction(side) == direction && !w.closed[side] && !w.crashed)
                 {
                     wire.on_the_way[1 - side].extend_from_slice(&last_words);
                     wire.closed[side] = true;
@@ -230,7 +243,12 @@ impl Pair {
         }
         let addresses = [self.ends[0].address(&self.ends[1]), self.ends[1].address(&self.ends[0])];
         let accepts = self.ends[other].session.accepts();
-        self.wires.push(Wire { dialler: side, on_the_way: Default::default(), closed: [false; 2] });
+        self.wires.push(Wire {
+            dialler: side,
+            on_the_way: Default::default(),
+            closed: [false; 2],
+            crashed: false,
+        });
         self.input(side, Input::Connected(Direction::Outgoing, addresses[side]));
         if accepts {
             self.input(other, Input::Connected(Direction::Incoming, addresses[other]));
@@ -243,7 +261,7 @@ impl Pair {
         let Some(wire) = self.wires.get_mut(wire) else { return false };
         let direction = wire.direction(side);
         let out = &mut wire.on_the_way[1 - side];
-        if wire.closed[side] || !out.is_empty() {
+        if wire.closed[side] || wire.crashed || !out.is_empty() || !self.ends[1 - side].drains {
             return false;
         }
         self.ends[side].session.transmit(self.now, direction, out, 8192);
@@ -256,7 +274,7 @@ impl Pair {
         }
         let mut happened = false;
         let mut wires = std::mem::take(&mut self.wires);
-        for wire in &mut wires {
+        for wire in wires.iter_mut().filter(|wire| !wire.crashed) {
             let direction = wire.direction(side);
             let piece = wire.on_the_way[side].len().min(self.piece);
             let octets = wire.on_the_way[side].split_to(piece);

@@ -41,18 +41,10 @@ impl AdjRibIn {
         *self = Self::default();
     }
 
-    /// The session is down, but its peer is expected back: routes of the families are kept, as stale ones, and the
-    /// others forgotten. Those that were stale already go: one restart at a time (RFC 4724 §4.2).
-    pub fn mark_stale(&mut self, families: &[Family]) {
-        self.drop_stale(None);
-        let known: Vec<IpNet> = self.routes.iter().map(|(prefix, _)| prefix).collect();
-        for prefix in known {
-            if families.contains(&Family::of(&prefix)) {
-                self.stale.insert(prefix);
-            } else {
-                self.routes.remove(&prefix);
-            }
-        }
+    /// Everything of a family has to be said again: the peer restarts (RFC 4724 §4.2), or begins a refresh (RFC 7313 §4).
+    pub fn mark_stale(&mut self, family: Family) {
+        let all = self.routes.iter().map(|(prefix, _)| prefix);
+        self.stale.extend(all.filter(|prefix| Family::of(prefix) == family));
     }
 
     /// Forgets the stale routes, of one family or of all. How many there were.

@@ -60,6 +60,11 @@ impl RouteSet {
         self.0.iter()
     }
 
+    /// Everything, sorted by prefix.
+    pub fn as_slice(&self) -> &[Route] {
+        &self.0
+    }
+
     /// How many routes.
     pub fn len(&self) -> usize {
         self.0.len()

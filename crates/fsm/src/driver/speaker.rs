@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, futures::Notified, watch},
+    sync::{Notify, futures::Notified, oneshot, watch},
     task::AbortHandle,
 };
 use tracing::{debug, error_span, warn};
@@ -25,7 +25,8 @@ use tracing::{debug, error_span, warn};
 /// What an operator wants of a peer.
 pub(super) enum Wish {
     Start,
-    Stop(Notification),
+    /// With whom to tell that the session knows.
+    Stop(Notification, oneshot::Sender<()>),
 }
 
 /// What has come for a peer's task: levels, not a queue. A second connection that comes before the first was
@@ -77,7 +78,7 @@ impl Peer {
         &self.shared.config
     }
 
-    /// How it is doing; changes with its state, its counters and the table learned.
+    /// How it is doing. Wakes who waits for news: the state, the table learned, whether all is said; counters alone are none.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
@@ -95,9 +96,14 @@ impl Peer {
     /// Withdraws everything, sends the NOTIFICATION, and returns when the connection is closed: after some seconds
     /// at the most, even if the peer does not read.
     pub async fn stop(&self, notification: Notification) {
-        self.shared.inbox.wish(Wish::Stop(notification));
+        let (told, heard) = oneshot::channel();
+        self.shared.inbox.wish(Wish::Stop(notification, told));
         let mut status = self.status.clone();
-        let gone = status.wait_for(|s| s.state == State::Idle && s.gone);
+        let gone = async {
+            // Another wish may take the place of this one.
+            let _heard_or_replaced = heard.await;
+            let _gone = status.wait_for(|s| s.state == State::Idle && s.gone).await;
+        };
         let _the_peer_may_be_stuck = tokio::time::timeout(STOP_WITHIN, gone).await;
     }
 }
@@ -143,8 +149,12 @@ impl Speaker {
     /// Starts a peer, which is to have the routes of `wanted` from now on.
     ///
     /// # Errors
-    /// The system's, when a listener does not take the peer's MD5 key.
+    /// The system's, when a listener does not take the peer's MD5 key; `AlreadyExists` when there is a peer with the address.
     pub fn add(&self, config: PeerConfig, wanted: watch::Receiver<Arc<RouteSet>>) -> io::Result<Peer> {
+        let address = config.transport.remote.ip().to_canonical();
+        if lock(&self.peers).contains_key(&address) {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{address} is a peer already")));
+        }
         for (listener, _) in lock(&self.listeners).iter() {
             allow(listener.as_ref(), &config)?;
         }
@@ -160,7 +170,7 @@ impl Speaker {
             config,
         });
         let (sender, status) = watch::channel(Status::idle());
-        lock(&self.peers).insert(shared.config.transport.remote.ip().to_canonical(), shared.clone());
+        lock(&self.peers).insert(address, shared.clone());
         let task = tokio::spawn(Task::new(session, shared.clone(), wanted, sender, span).run());
         *lock(&shared.task) = Some(task.abort_handle());
         Ok(Peer { shared, status })

@@ -156,7 +156,12 @@ impl Task {
         let (wish, accepted) = self.shared.inbox.take();
         match wish {
             Some(Wish::Start) => self.handle(Input::Start),
-            Some(Wish::Stop(notification)) => self.handle(Input::Stop(notification)),
+            Some(Wish::Stop(notification, told)) => {
+                self.handle(Input::Stop(notification));
+                // What follows is in the status before whoever waits can look.
+                self.settle();
+                let _nobody_waits = told.send(());
+            }
             None => {}
         }
         match accepted {
@@ -419,12 +424,15 @@ fn log(event: &Event) {
         {
             debug!("connection collision resolved");
         }
+        // The dial has said it already, with the system's reason.
+        Event::Failed(Down::ConnectFailed) => {}
         Event::Failed(down) => info!(reason = %down, "attempt failed"),
         // What the table holds afterwards is told once, however many UPDATEs there were.
         Event::Learned { announced, withdrawn } => debug!(announced, withdrawn, "table changed"),
         Event::Sent { announced, withdrawn } => info!(announced, withdrawn, "sent"),
         Event::Refused(why) => warn!("OPEN refused: {why}"),
-        Event::Malformed(fault) => warn!(%fault, "malformed attribute"),
+        Event::Malformed(fault, more) => warn!(%fault, more, "malformed attribute"),
+        Event::Ignored(routes, first, why) => info!(routes, %first, why, "ignored"),
         Event::Unsendable(problem) => error!("{problem}"),
         Event::Received(kind) => debug!(%kind, "received"),
         Event::Said(kind) => debug!(%kind, "sent"),

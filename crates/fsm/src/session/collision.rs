@@ -1,6 +1,6 @@
 //! Connection collision (RFC 4271 §6.8): both sides dialled at once, and one connection has to go.
 
-use super::{Direction, Session, State, connection::Ending};
+use super::{Direction, Session, State, connection::Ending, restart};
 use crate::PeerConfig;
 use quadzero_codec::{Asn, ErrorCode, Notification, RouterId};
 use std::time::Instant;
@@ -23,6 +23,11 @@ impl Session {
         let other = direction.other();
         let Some(rival) = &self.connections[other as usize] else { return Ok(()) };
         match rival.state() {
+            Some(State::Established) if rival.established().is_some_and(|n| restart::is_agreed(n)) => {
+                // The peer has restarted before we noticed (RFC 4724 §5).
+                self.end(now, other, Ending::Closed);
+                Ok(())
+            }
             Some(State::Established) => Err(resolution()),
             Some(State::OpenConfirm) => {
                 let Some(negotiated) = rival.negotiated() else { return Ok(()) };

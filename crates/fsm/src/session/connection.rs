@@ -1,12 +1,14 @@
 //! One TCP connection with the peer: OpenSent, OpenConfirm, Established, and its timers.
 
 use super::{
-    Addresses, Counters, Down, Encodings, Event, Negotiated, Output, State, backoff::Backoff, negotiate,
-    outbound::Outbound,
+    Addresses, Counters, Down, Encodings, Event, Negotiated, Output, State,
+    backoff::Backoff,
+    negotiate::{self, LEAST_KEEPALIVE},
+    outbound::{Encoded, Outbound, Sent},
 };
 use crate::PeerConfig;
 use bytes::{Bytes, BytesMut};
-use quadzero_codec::{Decoder, Dialect, ErrorCode, Message, MessageType, Notification, RouteRefresh};
+use quadzero_codec::{Decoder, Dialect, ErrorCode, Family, Message, MessageType, Notification};
 use quadzero_rib::RouteSet;
 use std::{
     collections::VecDeque,
@@ -19,7 +21,7 @@ const OPEN_HOLD: Duration = Duration::from_secs(240);
 /// The least SendHoldTime (RFC 9687 §4).
 const SEND_HOLD: Duration = Duration::from_secs(480);
 /// How long a session that was told to stop may take to withdraw its routes.
-const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 /// How a connection ends.
 #[derive(Debug)]
@@ -192,7 +194,8 @@ impl Connection {
     pub(super) fn confirm(&mut self, now: Instant, negotiated: Arc<Negotiated>, backoff: &mut Backoff) {
         self.dialect = negotiated.dialect.clone();
         self.keepalive_due = true;
-        self.keepalive = negotiated.keepalive.map(|interval| now + backoff.jitter(interval));
+        self.keepalive =
+            negotiated.keepalive.map(|interval| now + backoff.jitter(interval).max(LEAST_KEEPALIVE));
         self.hold = negotiated.hold_time.duration().map(|time| now + time);
         self.stage = Stage::OpenConfirm(negotiated);
     }
@@ -213,11 +216,9 @@ impl Connection {
         self.hold = self.negotiated().and_then(|n| n.hold_time.duration()).map(|time| now + time);
     }
 
-    pub(super) fn refresh_asked(&mut self, refresh: RouteRefresh) {
-        if let Stage::Established { outbound, .. } = &mut self.stage
-            && refresh.subtype == 0
-        {
-            outbound.refresh(refresh.family);
+    pub(super) fn refresh_asked(&mut self, family: Family) {
+        if let Stage::Established { outbound, .. } = &mut self.stage {
+            outbound.refresh(family);
         }
     }
 
@@ -274,8 +275,8 @@ impl Connection {
         }
         if let Stage::Established { outbound, .. } = &mut self.stage {
             while out.len() < room && outbound.has_to_send(wanted) {
-                let (messages, done) = outbound.transmit(wanted, desk.encodings, out, room);
-                desk.sent(messages, done.as_deref());
+                let (sent, done) = outbound.transmit(wanted, desk.encodings, out, room);
+                desk.sent(sent, done.as_deref());
                 if done.is_none() {
                     break;
                 }
@@ -292,7 +293,7 @@ impl Connection {
 
     fn restart_keepalive(&mut self, now: Instant, backoff: &mut Backoff) {
         let interval = self.negotiated().and_then(|n| n.keepalive);
-        self.keepalive = interval.map(|interval| now + backoff.jitter(interval));
+        self.keepalive = interval.map(|interval| now + backoff.jitter(interval).max(LEAST_KEEPALIVE));
     }
 
     /// The SendHoldTimer (RFC 9687) runs while there is something to say and nobody asks for it.
@@ -347,9 +348,9 @@ impl Desk<'_> {
         self.outputs.push_back(Output::Event(Event::Said(kind)));
     }
 
-    fn sent(&mut self, messages: u64, done: Option<&super::outbound::Encoded>) {
-        self.counters.messages_sent += messages;
-        self.counters.updates_sent += messages;
+    fn sent(&mut self, sent: Sent, done: Option<&Encoded>) {
+        self.counters.messages_sent += sent.messages;
+        self.counters.updates_sent += sent.updates;
         let Some(done) = done else { return };
         for problem in &done.problems {
             self.outputs.push_back(Output::Event(Event::Unsendable(problem.clone())));

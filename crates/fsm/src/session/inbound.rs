@@ -2,22 +2,36 @@
 
 use super::{Event, Output, Session, connection::Ending};
 use crate::Import;
-use quadzero_codec::{Announced, Attributes, ErrorCode, NextHop, Notification, Update};
+use ipnet::IpNet;
+use quadzero_codec::{Attributes, ErrorCode, NextHop, Notification, Role, Update};
 use quadzero_rib::Change;
 use std::net::IpAddr;
 
 impl Session {
     /// Takes the routes that may be taken into the table. An error is the end: more prefixes than allowed.
     pub(super) fn learn(&mut self, update: Update, internal: bool) -> Result<(), Ending> {
-        self.outputs.extend(update.faults.into_iter().map(|fault| Output::Event(Event::Malformed(fault))));
+        let faults = update.faults.len();
+        if let Some(first) = update.faults.into_iter().next() {
+            self.outputs.push_back(Output::Event(Event::Malformed(first, faults - 1)));
+        }
         if self.config.import == Import::None {
             return Ok(());
         }
-        let (announced, refused): (Vec<Announced>, Vec<Announced>) =
-            update.announced.into_iter().partition(|a| self.is_acceptable(&a.attributes, internal));
-        let mut withdrawn = update.withdrawn;
-        withdrawn.extend(refused.into_iter().flat_map(|a| a.prefixes));
-        self.take(Change { withdrawn, announced })
+        let mut change = Change { withdrawn: update.withdrawn, announced: Vec::new() };
+        for group in update.announced {
+            match self.objection(&group.attributes, internal) {
+                None => change.announced.push(group),
+                Some(why) => change.withdrawn.extend(self.ignored(group.prefixes, why)),
+            }
+        }
+        self.take(change)
+    }
+
+    fn ignored(&mut self, prefixes: Vec<IpNet>, why: &'static str) -> Vec<IpNet> {
+        if let Some(first) = prefixes.first() {
+            self.outputs.push_back(Output::Event(Event::Ignored(prefixes.len(), *first, why)));
+        }
+        prefixes
     }
 
     fn take(&mut self, change: Change) -> Result<(), Ending> {
@@ -26,12 +40,13 @@ impl Session {
         }
         let announced = change.announced.iter().map(|a| a.prefixes.len()).sum();
         let withdrawn = change.withdrawn.len();
-        let held = {
+        let (different, held) = {
             let mut learned = self.lock_learned();
-            learned.apply(change);
-            learned.len()
+            (learned.apply(change), learned.len())
         };
-        self.outputs.push_back(Output::Event(Event::Learned { announced, withdrawn }));
+        if different {
+            self.outputs.push_back(Output::Event(Event::Learned { announced, withdrawn }));
+        }
         match self.config.max_prefixes {
             Some(limit) if held > limit => {
                 Err(Ending::Sent(Notification::new(ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES)))
@@ -40,19 +55,35 @@ impl Session {
         }
     }
 
-    /// A route with our own AS in its path (RFC 4271 §9.1.2), from a first AS that is not the peer's (§6.3), with
-    /// ourselves as its next hop (§6.3) or as its originator (RFC 4456 §8) is not for us: it counts as withdrawn.
-    fn is_acceptable(&self, attributes: &Attributes, internal: bool) -> bool {
+    /// Why a route is not for us, if it is not: it counts as withdrawn then.
+    fn objection(&self, attributes: &Attributes, internal: bool) -> Option<&'static str> {
         let config = &self.config;
-        let looped = attributes.as_path.contains(config.local_as);
-        let foreign = !internal && attributes.as_path.first() != Some(config.remote_as);
-        let reflected = attributes.originator_id == Some(config.router_id.get());
-        let ours = self.addresses().map(|a| a.local).into_iter().chain(config.own_address);
         let next_hop = match attributes.next_hop {
             NextHop::Address(address) => Some(address),
             NextHop::WithLinkLocal(address, _) => Some(IpAddr::V6(address)),
             NextHop::Own => None,
         };
-        !looped && !foreign && !reflected && ours.into_iter().all(|own| next_hop != Some(own))
+        let mut ours = self.addresses().map(|a| a.local).into_iter().chain(config.own_address);
+        if attributes.as_path.contains(config.local_as) {
+            Some("our own AS is in its AS_PATH (RFC 4271 §9.1.2)")
+        } else if !internal && attributes.as_path.first() != Some(config.remote_as) {
+            Some("its first AS is not the peer's (RFC 4271 §6.3)")
+        } else if attributes.originator_id == Some(config.router_id.get()) {
+            Some("we are its originator (RFC 4456 §8)")
+        } else if ours.any(|own| next_hop == Some(own)) {
+            Some("we are its next hop (RFC 4271 §6.3)")
+        } else {
+            self.is_leaked(attributes).then_some("it leaks: only to customer (RFC 9234 §5)")
+        }
+    }
+
+    /// RFC 9234 §5, ingress: a customer has nothing that may go to customers only; a peer only what it has marked itself.
+    fn is_leaked(&self, attributes: &Attributes) -> bool {
+        let Some(marked) = attributes.only_to_customer else { return false };
+        match self.config.role {
+            Some(Role::Provider | Role::RouteServer) => true,
+            Some(Role::Peer) => marked != self.config.remote_as,
+            _ => false,
+        }
     }
 }

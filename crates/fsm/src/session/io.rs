@@ -2,6 +2,7 @@
 
 use super::Negotiated;
 use bytes::Bytes;
+use ipnet::IpNet;
 use quadzero_codec::{ErrorCode, Fault, MessageType, Notification};
 use quadzero_rib::RouteSet;
 use std::{fmt, net::IpAddr, sync::Arc};
@@ -88,8 +89,10 @@ pub enum Event {
     },
     /// The peer's OPEN is not acceptable: what it says, and what it should say.
     Refused(String),
-    /// A malformed attribute, and what RFC 7606 made of it.
-    Malformed(Fault),
+    /// Malformed attributes of one UPDATE: the first, what RFC 7606 made of it, and how many more there are.
+    Malformed(Fault, usize),
+    /// Routes of one UPDATE that were not taken: how many, one of them, and why that one was not.
+    Ignored(usize, IpNet, &'static str),
     /// Routes of ours that cannot be said to this peer, and why.
     Unsendable(String),
     /// What was wanted has been handed to the connection: this many prefixes stand announced.
@@ -112,6 +115,8 @@ pub enum Down {
     Closed,
     /// The dial failed.
     ConnectFailed,
+    /// The dial was not answered within ConnectRetryTime.
+    Unanswered,
     /// The peer sent a NOTIFICATION.
     Received(Notification),
     /// We sent one.
@@ -131,6 +136,7 @@ impl fmt::Display for Down {
         match self {
             Self::Closed => f.write_str("TCP connection closed or lost"),
             Self::ConnectFailed => f.write_str("TCP connection could not be opened"),
+            Self::Unanswered => f.write_str("the dial was not answered"),
             Self::Received(n) => write!(f, "NOTIFICATION received: {}", InOneLine(n)),
             Self::Sent(n) => write!(f, "NOTIFICATION sent: {}", InOneLine(n)),
         }

@@ -49,6 +49,7 @@ mod collision;
 mod connection;
 mod inbound;
 mod io;
+mod messages;
 mod negotiate;
 mod outbound;
 mod restart;
@@ -61,7 +62,7 @@ use crate::{Mode, PeerConfig};
 use backoff::Backoff;
 use bytes::{Bytes, BytesMut};
 use connection::{Connection, Ending};
-use quadzero_codec::{Message, Notification};
+use quadzero_codec::Notification;
 use quadzero_rib::{AdjRibIn, RouteSet};
 use std::{
     collections::VecDeque,
@@ -138,8 +139,8 @@ impl Session {
         self.outputs.pop_front()
     }
 
-    /// Appends octets for the connection: whole messages, none that would make `out` longer than `room`, but at least
-    /// one if `out` is empty. Call it when the last ones have been written; after it, ask [`Self::poll`] again.
+    /// Appends octets for the connection: whole messages, and no UPDATE that would make `out` longer than `room`, but at
+    /// least one if `out` is empty. Call it when the last ones have been written; after it, ask [`Self::poll`] again.
     pub fn transmit(&mut self, now: Instant, direction: Direction, out: &mut BytesMut, room: usize) {
         let Some(connection) = &mut self.connections[direction as usize] else { return };
         let before = out.len();
@@ -160,11 +161,19 @@ impl Session {
     }
 
     /// Whether a connection that the peer opens would be taken. Idle refuses (RFC 4271 §8.2.2), and so does a session that is
-    /// Established (§6.8). An earlier one on which nothing was heard gives way: its other end may be long gone.
+    /// Established (§6.8), unless the peer restarts gracefully: then it may have crashed without our noticing (RFC 4724
+    /// §5). An earlier one on which nothing was heard gives way: its other end may be long gone.
     pub fn accepts(&self) -> bool {
         let idle = matches!(self.phase, Phase::Idle { .. });
-        let earlier = self.connections[Direction::Incoming as usize].as_ref().is_some_and(|c| c.has_heard());
-        !idle && !earlier && self.config.mode != Mode::Active && self.negotiated().is_none()
+        let may_restart = |c: &Connection| c.established().is_some_and(|n| restart::is_agreed(n));
+        let gives_way = |c: &Connection| !c.has_heard() || may_restart(c);
+        let established_stays = |c: &Connection| c.established().is_some() && !may_restart(c);
+        let incoming = &self.connections[Direction::Incoming as usize];
+        let established = self.connections.iter().flatten().any(|c| established_stays(c));
+        !idle
+            && !established
+            && self.config.mode != Mode::Active
+            && incoming.as_ref().is_none_or(|c| gives_way(c))
     }
 
     /// When to call [`Self::handle`] with [`Input::Timeout`].
@@ -232,8 +241,14 @@ impl Session {
 /// The states of the peer: Idle, Connect, Active.
 impl Session {
     fn start(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::Idle { .. }) {
-            self.backoff.forget();
+        if !matches!(self.phase, Phase::Idle { .. }) {
+            return;
+        }
+        self.backoff.forget();
+        if self.connections.iter().flatten().any(|c| c.is_leaving()) {
+            // Once the connection that was told to stop is gone.
+            self.phase = Phase::Idle { until: Some(now + connection::LEAVE_WITHIN) };
+        } else {
             self.leave_idle(now);
         }
     }
@@ -261,6 +276,7 @@ impl Session {
     fn stop(&mut self, now: Instant, notification: Notification) {
         self.give_up_dial();
         self.phase = Phase::Idle { until: None };
+        self.forget_stale(None);
         for direction in Direction::ALL {
             let Some(connection) = &mut self.connections[direction as usize] else { continue };
             if connection.established().is_some() {
@@ -307,6 +323,9 @@ impl Session {
         if let Phase::Active { retry } = &mut self.phase {
             *retry = None;
         }
+        if let Some(earlier) = self.connections[Direction::Incoming as usize].take() {
+            self.account(now, &earlier, &Ending::Closed, Down::Closed);
+        }
         self.connect(now, Direction::Incoming, addresses);
     }
 
@@ -323,17 +342,12 @@ impl Session {
     /// A connection is over. Where nothing else is under way, the peer goes to the state that follows.
     fn end(&mut self, now: Instant, direction: Direction, ending: Ending) {
         let Some(connection) = self.connections[direction as usize].take() else { return };
-        let established = connection.established().cloned();
         let (down, last_words) = ending.parts(&connection);
         self.counters.messages_sent += u64::from(!last_words.is_empty());
         self.outputs.push_back(Output::Disconnect(direction, last_words));
-        if let Some(negotiated) = established {
-            self.counters.dropped += 1;
-            self.keep_or_forget(now, &negotiated, &ending);
-            self.backoff.was_up_for(connection.up_for(now), &self.config);
-            self.outputs.push_back(Output::Event(Event::Down(down)));
-        } else {
-            self.outputs.push_back(Output::Event(Event::Failed(down)));
+        self.account(now, &connection, &ending, down);
+        if let Phase::Idle { until: Some(until) } = &mut self.phase {
+            *until = (*until).min(now);
         }
         let under_way = self.connections[direction.other() as usize].is_some();
         if under_way || !matches!(self.phase, Phase::Active { .. }) {
@@ -349,6 +363,17 @@ impl Session {
         }
     }
 
+    /// What is told of the end of a connection, and what becomes of its routes.
+    fn account(&mut self, now: Instant, connection: &Connection, ending: &Ending, down: Down) {
+        let Some(negotiated) = connection.established() else {
+            return self.outputs.push_back(Output::Event(Event::Failed(down)));
+        };
+        self.counters.dropped += 1;
+        self.keep_or_forget(now, negotiated, ending);
+        self.backoff.was_up_for(connection.up_for(now), &self.config);
+        self.outputs.push_back(Output::Event(Event::Down(down)));
+    }
+
     fn retry_soon(&mut self, now: Instant) -> Option<Instant> {
         (self.config.mode != Mode::Passive).then(|| now + self.backoff.jitter(self.config.timers.idle_hold))
     }
@@ -362,7 +387,11 @@ impl Session {
         }
         match self.phase {
             Phase::Idle { until: Some(t) } if t <= now => self.leave_idle(now),
-            Phase::Connect { retry: t } | Phase::Active { retry: Some(t) } if t <= now => self.dial(now),
+            Phase::Connect { retry: t } if t <= now => {
+                self.outputs.push_back(Output::Event(Event::Failed(Down::Unanswered)));
+                self.dial(now);
+            }
+            Phase::Active { retry: Some(t) } if t <= now => self.dial(now),
             _ => {}
         }
     }
@@ -384,88 +413,6 @@ impl Session {
     }
 }
 
-/// The states of a connection: OpenSent, OpenConfirm, Established.
-impl Session {
-    fn bytes(&mut self, now: Instant, direction: Direction, octets: &[u8]) {
-        if let Some(connection) = &mut self.connections[direction as usize] {
-            connection.decoder.push(octets);
-        }
-        while let Some(connection) = &mut self.connections[direction as usize] {
-            let happened = match connection.decoder.next(&connection.dialect) {
-                Ok(None) => return,
-                Ok(Some(message)) => self.received(now, direction, message),
-                Err(error) => Err(Ending::Sent(Notification::from(&error))),
-            };
-            if let Err(ending) = happened {
-                self.end(now, direction, ending);
-            }
-        }
-    }
-
-    fn received(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
-        self.counters.messages_received += 1;
-        self.outputs.push_back(Output::Event(Event::Received(message.kind())));
-        let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
-        match connection.state() {
-            None => self.delayed(now, direction, message),
-            Some(State::OpenSent) => self.open_sent(now, direction, message),
-            Some(State::OpenConfirm) => self.open_confirm(now, direction, message),
-            _ => self.established(now, direction, message),
-        }
-    }
-
-    /// Connected, but the OPEN is held back (DelayOpen): an OPEN of the peer's ends the delay.
-    fn delayed(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
-        if let (Message::Open(_), Some(connection)) = (&message, &mut self.connections[direction as usize]) {
-            connection.send_open(now);
-            return self.open_sent(now, direction, message);
-        }
-        Err(Ending::unexpected(&message, State::Active))
-    }
-
-    fn open_sent(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
-        let Message::Open(open) = message else { return Err(Ending::unexpected(&message, State::OpenSent)) };
-        let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
-        let negotiated = negotiate(&self.config, connection.addresses(), open).map_err(|refusal| {
-            self.outputs.push_back(Output::Event(Event::Refused(refusal.why)));
-            Ending::Sent(refusal.notification)
-        })?;
-        connection.confirm(now, Arc::new(negotiated), &mut self.backoff);
-        self.resolve_collision(now, direction)
-    }
-
-    fn open_confirm(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
-        let Message::Keepalive = message else {
-            return Err(Ending::unexpected(&message, State::OpenConfirm));
-        };
-        let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
-        let Some(negotiated) = connection.establish(now, &self.encodings) else { return Ok(()) };
-        self.counters.established += 1;
-        self.peer_is_back(now, &negotiated);
-        self.outputs.push_back(Output::Event(Event::Up(negotiated)));
-        self.drop_rival(now, direction);
-        Ok(())
-    }
-
-    fn established(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
-        let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
-        match message {
-            Message::Keepalive => connection.heard(now),
-            Message::Update(update) => {
-                connection.heard(now);
-                let internal = connection.dialect.internal;
-                self.counters.updates_received += 1;
-                let end_of_rib = update.end_of_rib;
-                self.learn(update, internal)?;
-                end_of_rib.into_iter().for_each(|family| self.forget_stale(Some(family)));
-            }
-            Message::RouteRefresh(refresh) => connection.refresh_asked(refresh),
-            other => return Err(Ending::unexpected(&other, State::Established)),
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -475,7 +422,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) fn greeting(config: &PeerConfig) -> Bytes {
     let mut out = BytesMut::new();
-    Message::Open(negotiate::our_open(config, false)).encode(&Default::default(), &mut out);
-    Message::Keepalive.encode(&Default::default(), &mut out);
+    quadzero_codec::Message::Open(negotiate::our_open(config, false)).encode(&Default::default(), &mut out);
+    quadzero_codec::Message::Keepalive.encode(&Default::default(), &mut out);
     out.freeze()
 }

@@ -102,10 +102,7 @@ pub fn negotiate(config: &PeerConfig, addresses: Addresses, open: Open) -> Resul
         hold_time,
         keepalive: keepalive(config, hold_time),
         route_refresh: both(switches.route_refresh, &Capability::RouteRefresh),
-        graceful_restart: open.capabilities.into_iter().find_map(|c| match c {
-            Capability::GracefulRestart(restart) => Some(restart),
-            _ => None,
-        }),
+        graceful_restart: last_graceful_restart(open.capabilities),
         we_restart_gracefully: switches.graceful_restart.is_some(),
         families,
         role,
@@ -168,6 +165,12 @@ fn common_families(config: &PeerConfig, open: &Open) -> Result<Vec<Family>, Refu
     })
 }
 
+/// Of several, all but the last are ignored (RFC 4724 §3).
+fn last_graceful_restart(capabilities: Vec<Capability>) -> Option<GracefulRestart> {
+    let restart = |c| if let Capability::GracefulRestart(restart) = c { Some(restart) } else { None };
+    capabilities.into_iter().filter_map(restart).next_back()
+}
+
 fn hold_time(config: &PeerConfig, theirs: HoldTime) -> HoldTime {
     match config.hold_negotiation {
         HoldNegotiation::Minimum => config.timers.hold.min(theirs),
@@ -175,10 +178,13 @@ fn hold_time(config: &PeerConfig, theirs: HoldTime) -> HoldTime {
     }
 }
 
+/// KEEPALIVEs must not come more often (RFC 4271 §4.4).
+pub(super) const LEAST_KEEPALIVE: Duration = Duration::from_secs(1);
+
 /// RFC 4271 §4.4: a third of the Hold Time is a reasonable maximum.
 fn keepalive(config: &PeerConfig, hold: HoldTime) -> Option<Duration> {
     let third = hold.duration()? / 3;
-    Some(config.timers.keepalive.map_or(third, |ours| ours.min(third)))
+    Some(config.timers.keepalive.map_or(third, |ours| ours.min(third)).max(LEAST_KEEPALIVE))
 }
 
 fn own_addresses(

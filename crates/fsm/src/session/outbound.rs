@@ -9,12 +9,14 @@
 //! Level, not edge: a peer that is slow holds one difference, and a place in it; what happened meanwhile is in the next one.
 
 use bytes::{Bytes, BytesMut};
+use ipnet::IpNet;
 use quadzero_codec::{
-    Announced, Dialect, Family, RouteRefresh, encode_announced, encode_end_of_rib, encode_withdrawn,
+    Announced, Attributes, Dialect, Family, Message, MessageType, RouteRefresh, encode_announced,
+    encode_end_of_rib, encode_withdrawn,
 };
-use quadzero_rib::{Change, RouteSet};
+use quadzero_rib::{Route, RouteSet};
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
@@ -92,21 +94,18 @@ impl Encodings {
 impl Encoded {
     fn new(from: &RouteSet, to: &RouteSet, dialect: &Dialect) -> Self {
         let change = from.change_to(to);
-        let mut encoded = Self {
-            standing: to.iter().filter(|r| dialect.speaks(Family::of(&r.prefix))).count(),
-            ..Self::default()
-        };
+        let mut encoded = Self { standing: Sendable::new(dialect).count(to), ..Self::default() };
         let mut out = BytesMut::new();
-        encoded.withdraw(&change, dialect, &mut out);
+        encoded.withdraw(&change.withdrawn, dialect, &mut out);
         for group in change.announced {
-            encoded.announce(&group, dialect, &mut out);
+            encoded.announce(&group, from, dialect, &mut out);
         }
         encoded.octets = out.freeze();
         encoded
     }
 
-    fn withdraw(&mut self, change: &Change, dialect: &Dialect, out: &mut BytesMut) {
-        for group in change.withdrawn.chunk_by(|a, b| Family::of(a) == Family::of(b)) {
+    fn withdraw(&mut self, prefixes: &[IpNet], dialect: &Dialect, out: &mut BytesMut) {
+        for group in prefixes.chunk_by(|a, b| Family::of(a) == Family::of(b)) {
             if group.first().is_some_and(|p| dialect.speaks(Family::of(p))) {
                 encode_withdrawn(group, dialect, out);
                 self.withdrawn += group.len();
@@ -114,16 +113,56 @@ impl Encoded {
         }
     }
 
-    fn announce(&mut self, group: &Announced, dialect: &Dialect, out: &mut BytesMut) {
+    /// What cannot be said must not leave the peer with what was said before.
+    fn announce(&mut self, group: &Announced, from: &RouteSet, dialect: &Dialect, out: &mut BytesMut) {
         let Some(first) = group.prefixes.first().filter(|p| dialect.speaks(Family::of(p))) else { return };
         match encode_announced(&group.attributes, &group.prefixes, dialect, out) {
             Ok(_) => self.announced += group.prefixes.len(),
             Err(error) => {
-                self.standing -= group.prefixes.len();
+                let held: Vec<IpNet> =
+                    group.prefixes.iter().filter(|p| from.get(p).is_some()).copied().collect();
+                self.withdraw(&held, dialect, out);
                 let more = group.prefixes.len() - 1;
                 self.problems.push(format!("{first} (and {more} more) cannot be announced: {error}"));
             }
         }
+    }
+}
+
+/// Which routes can be said in a dialect. Neighbors in a set mostly share their attributes.
+struct Sendable<'a> {
+    dialect: &'a Dialect,
+    known: HashMap<(Family, *const Attributes), bool>,
+    scratch: BytesMut,
+}
+
+impl<'a> Sendable<'a> {
+    fn new(dialect: &'a Dialect) -> Self {
+        Self { dialect, known: HashMap::new(), scratch: BytesMut::new() }
+    }
+
+    fn count(&mut self, routes: &RouteSet) -> usize {
+        let same = |a: &Route, b: &Route| {
+            Arc::ptr_eq(&a.attributes, &b.attributes) && Family::of(&a.prefix) == Family::of(&b.prefix)
+        };
+        let mut count = 0;
+        let routes: &[Route] = routes.as_slice();
+        for run in routes.chunk_by(same) {
+            if run.first().is_some_and(|route| self.is_sendable(route)) {
+                count += run.len();
+            }
+        }
+        count
+    }
+
+    fn is_sendable(&mut self, route: &Route) -> bool {
+        let family = Family::of(&route.prefix);
+        let Self { dialect, known, scratch } = self;
+        *known.entry((family, Arc::as_ptr(&route.attributes))).or_insert_with(|| {
+            scratch.clear();
+            dialect.speaks(family)
+                && encode_announced(&route.attributes, &[route.prefix], dialect, scratch).is_ok()
+        })
     }
 }
 
@@ -134,6 +173,8 @@ struct InFlight {
     position: usize,
     /// What the peer holds at the end; `None` for a refresh, which changes nothing.
     leads_to: Option<Arc<RouteSet>>,
+    /// Said before it: the beginning of an enhanced refresh.
+    leader: Bytes,
     /// Said behind it: End-of-RIB of the first difference, the end of an enhanced refresh.
     trailer: Bytes,
 }
@@ -144,7 +185,7 @@ pub(super) struct Outbound {
     dialect: Dialect,
     announced: Arc<RouteSet>,
     standing: usize,
-    in_flight: Option<InFlight>,
+    in_flight: Option<Box<InFlight>>,
     end_of_rib_due: bool,
     refresh_due: [Option<Family>; 2],
 }
@@ -186,36 +227,35 @@ impl Outbound {
         encodings: &Encodings,
         out: &mut BytesMut,
         room: usize,
-    ) -> (u64, Option<Arc<Encoded>>) {
+    ) -> (Sent, Option<Arc<Encoded>>) {
         if self.in_flight.is_none() {
-            self.in_flight = self.next(wanted, encodings, out);
+            self.in_flight = self.next(wanted, encodings).map(Box::new);
         }
-        let Some(flight) = &mut self.in_flight else { return (0, None) };
-        let messages = copy_messages(&flight.encoded.octets, &mut flight.position, out, room);
+        let mut sent = Sent::default();
+        let Some(flight) = &mut self.in_flight else { return (sent, None) };
+        sent.copy(&std::mem::take(&mut flight.leader), &mut 0, out, usize::MAX);
+        sent.copy(&flight.encoded.octets, &mut flight.position, out, room);
         if flight.position < flight.encoded.octets.len() {
-            return (messages, None);
+            return (sent, None);
         }
-        let Some(done) = self.in_flight.take() else { return (messages, None) };
-        out.extend_from_slice(&done.trailer);
-        if let Some(set) = done.leads_to {
+        let Some(done) = self.in_flight.take() else { return (sent, None) };
+        sent.copy(&done.trailer, &mut 0, out, usize::MAX);
+        let InFlight { encoded, leads_to, .. } = *done;
+        if let Some(set) = leads_to {
             self.announced = set;
-            self.standing = done.encoded.standing;
+            self.standing = encoded.standing;
         }
-        (messages, Some(done.encoded))
+        (sent, Some(encoded))
     }
 
     /// The next thing to say: first what has changed, then what was asked for again.
-    fn next(
-        &mut self,
-        wanted: &Arc<RouteSet>,
-        encodings: &Encodings,
-        out: &mut BytesMut,
-    ) -> Option<InFlight> {
+    fn next(&mut self, wanted: &Arc<RouteSet>, encodings: &Encodings) -> Option<InFlight> {
         if self.end_of_rib_due || !Arc::ptr_eq(&self.announced, wanted) {
             let encoded = encodings.between(&self.announced, wanted, &self.dialect);
             let trailer =
                 if std::mem::take(&mut self.end_of_rib_due) { self.end_of_rib() } else { Bytes::new() };
-            return Some(InFlight { encoded, position: 0, leads_to: Some(wanted.clone()), trailer });
+            let leads_to = Some(wanted.clone());
+            return Some(InFlight { encoded, position: 0, leads_to, leader: Bytes::new(), trailer });
         }
         let family = self.refresh_due.iter_mut().find_map(Option::take)?;
         let dialect = Dialect {
@@ -224,8 +264,8 @@ impl Outbound {
             ..self.dialect.clone()
         };
         let encoded = encodings.between(&encodings.empty(), &self.announced, &dialect);
-        let trailer = self.demarcate(family, out);
-        Some(InFlight { encoded, position: 0, leads_to: None, trailer })
+        let [leader, trailer] = [1, 2].map(|subtype| self.demarcation(family, subtype));
+        Some(InFlight { encoded, position: 0, leads_to: None, leader, trailer })
     }
 
     fn end_of_rib(&self) -> Bytes {
@@ -238,33 +278,37 @@ impl Outbound {
         out.freeze()
     }
 
-    /// BoRR before an enhanced refresh; what is returned, EoRR, belongs behind it (RFC 7313 §4).
-    fn demarcate(&self, family: Family, out: &mut BytesMut) -> Bytes {
-        let mut trailer = BytesMut::new();
+    /// BoRR (1) or EoRR (2) around an enhanced refresh (RFC 7313 §4); nothing around another.
+    fn demarcation(&self, family: Family, subtype: u8) -> Bytes {
+        let mut out = BytesMut::new();
         if self.dialect.enhanced_refresh {
-            let say = |subtype, out: &mut BytesMut| {
-                quadzero_codec::Message::RouteRefresh(RouteRefresh { family, subtype })
-                    .encode(&self.dialect, out);
-            };
-            say(1, out);
-            say(2, &mut trailer);
+            Message::RouteRefresh(RouteRefresh { family, subtype }).encode(&self.dialect, &mut out);
         }
-        trailer.freeze()
+        out.freeze()
     }
 }
 
-/// Copies whole messages from `position` on while `out` stays within `room`; at least one if `out` is empty.
-fn copy_messages(octets: &[u8], position: &mut usize, out: &mut BytesMut, room: usize) -> u64 {
-    let (start, mut end, mut messages) = (*position, *position, 0);
-    while let Some([high, low]) = octets.get(end + 16..end + 18) {
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        if out.len() + (end - start) + length > room && out.len() + (end - start) > 0 {
-            break;
+/// Messages that were handed to the connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sent {
+    pub(super) messages: u64,
+    pub(super) updates: u64,
+}
+
+impl Sent {
+    /// Copies whole messages from `position` on while `out` stays within `room`; at least one if `out` is empty.
+    fn copy(&mut self, octets: &[u8], position: &mut usize, out: &mut BytesMut, room: usize) {
+        let (start, mut end) = (*position, *position);
+        while let Some([high, low, kind]) = octets.get(end + 16..end + 19) {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            if out.len() + (end - start) + length > room && out.len() + (end - start) > 0 {
+                break;
+            }
+            end += length;
+            self.messages += 1;
+            self.updates += u64::from(*kind == MessageType::Update as u8);
         }
-        end += length;
-        messages += 1;
+        out.extend_from_slice(&octets[start..end]);
+        *position = end;
     }
-    out.extend_from_slice(&octets[start..end]);
-    *position = end;
-    messages
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::testing::{address, config, mirrored, routes};
 use proptest::prelude::*;
-use quadzero_codec::{AsPath, Asn, Attributes, ErrorCode, HoldTime, NextHop, encode_announced};
+use quadzero_codec::{AsPath, Asn, Attributes, ErrorCode, HoldTime, Message, NextHop, encode_announced};
 use std::{net::Ipv4Addr, time::Duration};
 
 /// Something that happens to a session.

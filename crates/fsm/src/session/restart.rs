@@ -10,8 +10,10 @@
 //! we may be away, that we have just started (R), and that our forwarding went on without us (F): it is the kernel's.
 
 use super::{Event, Negotiated, Output, Session, connection::Ending};
-use quadzero_codec::{ErrorCode, Family, Notification};
+use quadzero_codec::{ErrorCode, Family, Notification, RouteRefresh};
 use std::time::{Duration, Instant};
+
+const FAMILIES: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
 
 /// How long a peer that is back may take to say End-of-RIB.
 const END_OF_RIB_WITHIN: Duration = Duration::from_secs(360);
@@ -21,7 +23,17 @@ impl Session {
     pub(super) fn keep_or_forget(&mut self, now: Instant, negotiated: &Negotiated, ending: &Ending) {
         let kept = if is_graceful(negotiated, ending) { kept_families(negotiated) } else { Vec::new() };
         let restart_time = negotiated.graceful_restart.as_ref().map_or(0, |peer| peer.restart_time);
-        self.lock_learned().mark_stale(&kept);
+        {
+            // One restart at a time: what was stale already goes (RFC 4724 §4.2).
+            let mut learned = self.lock_learned();
+            learned.drop_stale(None);
+            for family in FAMILIES {
+                learned.mark_stale(family);
+                if !kept.contains(&family) {
+                    learned.drop_stale(Some(family));
+                }
+            }
+        }
         self.stale_until = (!kept.is_empty()).then(|| now + Duration::from_secs(restart_time.into()));
     }
 
@@ -36,7 +48,7 @@ impl Session {
             restart.is_some_and(|r| r.families.contains(&(*family, true)))
                 && negotiated.families.contains(family)
         };
-        for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
+        for family in FAMILIES {
             if !forwarded(&family) {
                 self.forget_stale(Some(family));
             }
@@ -44,15 +56,28 @@ impl Session {
         self.stale_until = Some(now + END_OF_RIB_WITHIN);
     }
 
+    /// The peer begins or ends to say a family again (RFC 7313 §4.2): what it does not say meanwhile is gone.
+    pub(super) fn refreshed(&mut self, refresh: RouteRefresh) {
+        match refresh.subtype {
+            1 => self.lock_learned().mark_stale(refresh.family),
+            2 => self.drop_stale(Some(refresh.family)),
+            _ => {}
+        }
+    }
+
     /// Stale routes, of a family or all of them, are no longer waited for.
     pub(super) fn forget_stale(&mut self, family: Option<Family>) {
         if self.stale_until.is_none() {
             return;
         }
-        let withdrawn = self.lock_learned().drop_stale(family);
+        self.drop_stale(family);
         if self.lock_learned().stale_len() == 0 {
             self.stale_until = None;
         }
+    }
+
+    fn drop_stale(&mut self, family: Option<Family>) {
+        let withdrawn = self.lock_learned().drop_stale(family);
         if withdrawn > 0 {
             self.outputs.push_back(Output::Event(Event::Learned { announced: 0, withdrawn }));
         }
@@ -68,18 +93,23 @@ pub(super) fn last_word(notification: Notification, negotiated: Option<&Negotiat
     }
 }
 
-/// RFC 4724 §4.2: a TCP connection that fails. RFC 8538 §4: NOTIFICATIONs too, where both said N, but for a Hard Reset.
+/// RFC 4724 §4.2: a TCP connection that fails. RFC 8538 §4: NOTIFICATIONs too, where both said N, but for a Hard Reset; and
+/// what we cease of our own will, we do not want back.
 fn is_graceful(negotiated: &Negotiated, ending: &Ending) -> bool {
-    if negotiated.graceful_restart.is_none() || !negotiated.we_restart_gracefully {
+    if !is_agreed(negotiated) {
         return false;
     }
     match ending {
         Ending::Closed => true,
-        Ending::Received(n) | Ending::Sent(n) => {
-            covers_notifications(negotiated) && n.code != ErrorCode::CEASE_HARD_RESET
-        }
+        Ending::Received(n) => covers_notifications(negotiated) && n.code != ErrorCode::CEASE_HARD_RESET,
+        Ending::Sent(n) => covers_notifications(negotiated) && n.code.0 != ErrorCode::CEASE.0,
         Ending::Collision(_) | Ending::Stopped(_) => false,
     }
+}
+
+/// Both sides have said that they can.
+pub(super) fn is_agreed(negotiated: &Negotiated) -> bool {
+    negotiated.we_restart_gracefully && negotiated.graceful_restart.is_some()
 }
 
 fn covers_notifications(negotiated: &Negotiated) -> bool {

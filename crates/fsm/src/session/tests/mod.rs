@@ -1,8 +1,11 @@
 //! The session against itself, on an imaginary clock. Real peers are in the interop tests.
 
+mod refusals;
+mod restart;
+
 use super::*;
-use crate::{Capabilities, HoldNegotiation, Import, RestartTime, Timers, testing::*};
-use quadzero_codec::{ErrorCode, HoldTime, MessageType};
+use crate::{Capabilities, HoldNegotiation, Import, Timers, testing::*};
+use quadzero_codec::{ErrorCode, HoldTime, Message, MessageType};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -330,7 +333,12 @@ fn ten_thousand_routes_arrive_whole_at_a_peer_with_small_and_with_extended_messa
         pair.run(SECOND);
         assert_eq!(pair.ends[1].learned().len(), 10_000);
         let updates = pair.ends[0].session.counters().updates_sent;
-        assert_eq!(updates, if extended { 1 } else { 10 }, "as many prefixes a message as fit");
+        assert_eq!(
+            updates,
+            if extended { 2 } else { 11 },
+            "as many prefixes a message as fit, and End-of-RIB"
+        );
+        assert_eq!(updates, pair.ends[1].session.counters().updates_received);
     }
 }
 
@@ -341,78 +349,4 @@ fn an_early_timeout_changes_nothing() {
     pair.input(0, Input::Timeout);
     assert_eq!((pair.ends[0].session.deadline(), pair.states()), before);
     assert_eq!(pair.ends[0].session.poll(), None);
-}
-
-/// Both sides offer graceful restart; the first one dials.
-fn graceful() -> Pair {
-    let capabilities = Capabilities { graceful_restart: RestartTime::new(60), ..Capabilities::default() };
-    let left = PeerConfig { capabilities, ..config() };
-    let mut pair = Pair::new(left.clone(), PeerConfig { mode: Mode::Passive, ..mirrored(&left) });
-    pair.input(0, Input::Routes(routes(["0.0.0.0/0", "203.0.113.7/32"])));
-    pair.run(SECOND);
-    assert_eq!(pair.ends[1].learned().len(), 2);
-    pair
-}
-
-/// RFC 4724 §4.2: routes are kept while the peer is away, and what it does not say again goes with its End-of-RIB.
-#[test]
-fn routes_of_a_peer_that_restarts_are_kept_until_it_has_said_what_it_still_has() {
-    let mut pair = graceful();
-    pair.ends[0].can_dial = false;
-    pair.cut();
-    pair.run(SECOND * 20);
-    assert_eq!(pair.ends[1].learned(), ["0.0.0.0/0", "203.0.113.7/32"], "stale, but there");
-    assert_eq!(pair.ends[1].session.learned().lock().unwrap().stale_len(), 2);
-    pair.input(0, Input::Routes(routes(["0.0.0.0/0"])));
-    pair.ends[0].can_dial = true;
-    pair.run_until(MINUTE, |p| p.states() == [State::Established; 2]);
-    pair.run(SECOND);
-    assert_eq!(pair.ends[1].learned(), ["0.0.0.0/0"]);
-    assert_eq!(pair.ends[1].session.learned().lock().unwrap().stale_len(), 0);
-}
-
-#[test]
-fn routes_of_a_peer_that_stays_away_go_when_its_restart_time_is_over() {
-    let mut pair = graceful();
-    pair.ends[0].can_dial = false;
-    pair.cut();
-    pair.run(SECOND * 59);
-    assert_eq!(pair.ends[1].learned().len(), 2);
-    pair.run(SECOND * 2);
-    assert_eq!(pair.ends[1].learned(), [""; 0]);
-}
-
-/// RFC 8538 §3, §4: NOTIFICATIONs are covered, a Hard Reset is not; stopping is a Hard Reset.
-#[test]
-fn an_error_keeps_the_routes_and_a_stop_does_not() {
-    let mut pair = graceful();
-    pair.ends[0].can_dial = false;
-    pair.input(0, Input::Bytes(Direction::Outgoing, &[0; 19]));
-    pair.run(SECOND);
-    assert_ne!(pair.ends[1].state(), State::Established);
-    assert_eq!(pair.ends[1].learned().len(), 2, "the header error was answered with a NOTIFICATION");
-
-    let mut pair = graceful();
-    pair.input(0, Input::Stop(shutdown("for good")));
-    pair.run(SECOND);
-    assert_eq!(pair.ends[1].learned(), [""; 0]);
-    assert!(pair.ends[1].events.iter().any(|(_, e)| matches!(e,
-        Event::Down(Down::Received(n)) if n.code == ErrorCode::CEASE_HARD_RESET)));
-}
-
-/// RFC 4724 §3: the R bit is set in the first OPEN since the start, and in no later one.
-#[test]
-fn only_the_first_open_says_that_we_have_restarted() {
-    let restarted = |pair: &Pair| {
-        pair.ends[1]
-            .session
-            .negotiated()
-            .and_then(|n| n.graceful_restart.clone())
-            .is_some_and(|r| r.restarted)
-    };
-    let mut pair = graceful();
-    assert!(restarted(&pair));
-    pair.cut();
-    pair.run_until(MINUTE, |p| p.states() == [State::Established; 2]);
-    assert!(!restarted(&pair));
 }
