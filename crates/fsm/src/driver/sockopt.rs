@@ -19,6 +19,8 @@ pub(super) fn listener(address: SocketAddr) -> io::Result<Socket> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    // For `arrived_with`.
+    set(socket.as_raw_fd(), libc::IPPROTO_TCP, TCP_SAVE_SYN, &1_i32)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket)
@@ -69,6 +71,32 @@ pub(super) fn set_hops(socket: &impl AsRawFd, transport: &Transport) -> io::Resu
         set(fd, level, name, &i32::from(ttl))?;
     }
     Ok(())
+}
+
+/// linux/tcp.h.
+const TCP_SAVE_SYN: i32 = 27;
+const TCP_SAVED_SYN: i32 = 28;
+
+/// The TTL of the SYN that opened an accepted connection. GTSM (RFC 5082) set on the socket itself comes too late for what has
+/// arrived before it was accepted; but who cannot send a SYN with a high TTL cannot send anything else with one.
+pub(super) fn arrived_with(socket: &impl AsRawFd) -> io::Result<u8> {
+    let mut header = [0_u8; 128];
+    let mut length = header.len() as libc::socklen_t;
+    // SAFETY: the pointer and the length describe `header`, which the kernel writes during the call, not beyond `length`.
+    #[expect(unsafe_code, reason = "an option that no crate wraps")]
+    let result = unsafe {
+        let header = header.as_mut_ptr().cast();
+        libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, TCP_SAVED_SYN, header, &raw mut length)
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // IPv4: octet 8, TTL. IPv6: octet 7, Hop Limit.
+    match header[0] >> 4 {
+        _ if length < 40 => Err(io::ErrorKind::InvalidData.into()),
+        4 => Ok(header[8]),
+        _ => Ok(header[7]),
+    }
 }
 
 /// `struct tcp_md5sig` of linux/tcp.h.

@@ -8,14 +8,15 @@ use super::{
 };
 use crate::session::{Addresses, Direction, Down, Event, Input, Output, Session, State};
 use bytes::Bytes;
-use quadzero_codec::ErrorCode;
+use quadzero_codec::{Dialect, ErrorCode, Message, Notification};
 use quadzero_rib::RouteSet;
 use std::{
     cell::RefCell,
     io,
+    net::IpAddr,
     pin::Pin,
     sync::{Arc, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::{
     net::{TcpSocket, TcpStream},
@@ -29,6 +30,12 @@ type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
 /// Prefixes that a log line names.
 const SHOWN: usize = 16;
+
+/// Connections whose last words are under way at once; what a peer opens beyond them is just closed.
+const FAREWELLS: usize = 4;
+
+/// Lines that one peer may log in a second.
+const LINES: u32 = 20;
 
 /// Written to one peer before the others have their turn.
 const TURN: usize = 16 * ROOM;
@@ -48,6 +55,9 @@ pub(super) struct Task {
     state: State,
     since: Instant,
     news: News,
+    /// Lines of this second, and when it began.
+    told_lines: u32,
+    told_since: Instant,
     /// Prefixes in the table when it was last logged.
     told_received: usize,
 }
@@ -92,6 +102,8 @@ impl Task {
             state: State::Idle,
             since: now(),
             news: News::default(),
+            told_lines: 0,
+            told_since: now(),
             told_received: 0,
         }
     }
@@ -103,7 +115,12 @@ impl Task {
         loop {
             let more = self.settle();
             let woken = self.wait(more).await;
+            let heard = matches!(woken, Woken::Ready(..));
             self.woken(woken);
+            if heard {
+                // A peer that never stops talking must not keep the others, and the clock, from their turn.
+                tokio::task::yield_now().await;
+            }
         }
     }
 
@@ -148,6 +165,22 @@ impl Task {
         }
     }
 
+    /// Logs for the peer, but for no peer without end.
+    fn tell(&mut self, line: impl FnOnce()) {
+        let now = now();
+        if now.duration_since(self.told_since) >= Duration::from_secs(1) {
+            let left_out = self.told_lines.saturating_sub(LINES);
+            if left_out > 0 {
+                self.span.in_scope(|| warn!(left_out, "more was to be told"));
+            }
+            (self.told_since, self.told_lines) = (now, 0);
+        }
+        self.told_lines = self.told_lines.saturating_add(1);
+        if self.told_lines <= LINES {
+            self.span.in_scope(line);
+        }
+    }
+
     fn handle(&mut self, input: Input<'_>) {
         self.session.handle(now(), input);
     }
@@ -166,8 +199,23 @@ impl Task {
         }
         match accepted {
             Some(stream) if self.session.accepts() => self.connected(Direction::Incoming, stream),
-            Some(_) => self.span.in_scope(|| debug!(state = %self.session.state(), "connection refused")),
+            Some(stream) => self.reject(stream, &format!("the session is {}", self.session.state())),
             None => {}
+        }
+    }
+
+    /// RFC 4486 §4: a connection that is not wanted is told so.
+    fn reject(&mut self, stream: TcpStream, why: &str) {
+        self.tell(|| info!("connection refused: {why}"));
+        let mut link = Link::new(stream);
+        let rejected = Message::Notification(Notification::new(ErrorCode::CEASE_CONNECTION_REJECTED));
+        rejected.encode(&Dialect::default(), &mut link.out);
+        self.say_farewell(link);
+    }
+
+    fn say_farewell(&mut self, link: Link) {
+        if self.farewells.len() < FAREWELLS {
+            self.farewells.spawn(link.farewell());
         }
     }
 
@@ -182,10 +230,10 @@ impl Task {
         }
     }
 
-    fn log_failed_dial(&self, error: &io::Error) {
+    fn log_failed_dial(&mut self, error: &io::Error) {
         let transport = &self.session.config().transport;
         let (remote, local) = (transport.remote, transport.local.map(tracing::field::display));
-        self.span.in_scope(|| match error.kind() {
+        self.tell(|| match error.kind() {
             io::ErrorKind::AddrNotAvailable => {
                 warn!(%remote, local, %error, "dial failed: this machine does not have the local address");
             }
@@ -195,21 +243,37 @@ impl Task {
 
     /// A connection that cannot even name its addresses is already gone.
     fn connected(&mut self, direction: Direction, stream: TcpStream) {
-        let prepared = sockopt::set_hops(&stream, &self.session.config().transport).and_then(|()| {
+        let transport = &self.session.config().transport;
+        let secured = match transport.min_ttl {
+            Some(least) if direction == Direction::Incoming => sockopt::arrived_with(&stream)
+                .and_then(|ttl| if ttl < least { Err(too_far(ttl)) } else { Ok(()) }),
+            _ => Ok(()),
+        };
+        let prepared = secured.and_then(|()| sockopt::set_hops(&stream, transport)).and_then(|()| {
             Ok(Addresses { local: stream.local_addr()?.ip(), remote: stream.peer_addr()?.ip() })
         });
         match prepared {
+            Ok(addresses) if direction == Direction::Incoming && !self.is_expected_at(addresses.local) => {
+                self.reject(
+                    stream,
+                    &format!("it came to {}, which is not the local address", addresses.local),
+                );
+            }
             Ok(addresses) => {
                 self.links[direction as usize] = Some(Link::new(stream));
                 self.handle(Input::Connected(direction, addresses));
             }
             Err(error) if direction == Direction::Outgoing => self.dialled(Err(error)),
-            Err(error) => self.span.in_scope(|| debug!(%error, "connection lost before it was used")),
+            Err(error) => self.tell(|| info!(%error, "connection refused")),
         }
     }
 
+    fn is_expected_at(&self, local: IpAddr) -> bool {
+        self.session.config().transport.local.is_none_or(|configured| configured == local.to_canonical())
+    }
+
     fn broken(&mut self, direction: Direction, error: &io::Error) {
-        self.span.in_scope(|| debug!(%error, "connection failed"));
+        self.tell(|| debug!(%error, "connection failed"));
         self.hear_the_rest(direction);
         self.links[direction as usize] = None;
         self.handle(Input::Closed(direction));
@@ -316,12 +380,12 @@ impl Task {
         let Some(mut link) = self.links[direction as usize].take() else { return };
         link.out.extend_from_slice(last_words);
         if !link.out.is_empty() {
-            self.farewells.spawn(link.farewell());
+            self.say_farewell(link);
         }
     }
 
     fn event(&mut self, event: Event) {
-        self.span.in_scope(|| log(&event));
+        self.tell(|| log(&event));
         match event {
             Event::Down(down) | Event::Failed(down) => {
                 self.news.last_down = Some(down);
@@ -337,7 +401,7 @@ impl Task {
         let news = std::mem::take(&mut self.news);
         let fresh = self.status_now();
         if news.learned && (fresh.prefixes_received, self.told_received) != (0, 0) {
-            self.span.in_scope(|| self.log_learned(fresh.prefixes_received));
+            self.log_learned(fresh.prefixes_received);
             self.told_received = fresh.prefixes_received;
         }
         self.status.send_if_modified(|status| {
@@ -354,11 +418,13 @@ impl Task {
     }
 
     /// The table of the peer, or how it begins.
-    fn log_learned(&self, total: usize) {
-        let learned = self.session.learned().lock().unwrap_or_else(PoisonError::into_inner);
-        let shown: Vec<String> = learned.iter().take(SHOWN).map(|(prefix, _)| prefix.to_string()).collect();
+    fn log_learned(&mut self, total: usize) {
+        let shown: Vec<String> = {
+            let learned = self.session.learned().lock().unwrap_or_else(PoisonError::into_inner);
+            learned.iter().take(SHOWN).map(|(prefix, _)| prefix.to_string()).collect()
+        };
         let more = if total > SHOWN { " ..." } else { "" };
-        info!(total, prefixes = format!("{}{more}", shown.join(" ")), "learned");
+        self.tell(|| info!(total, prefixes = format!("{}{more}", shown.join(" ")), "learned"));
     }
 
     fn status_now(&self) -> Status {
@@ -390,6 +456,10 @@ thread_local! {
 /// The runtime's clock, so that a test may stop it.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+fn too_far(ttl: u8) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, format!("it came with TTL {ttl} (GTSM, RFC 5082)"))
 }
 
 async fn dialled(dial: &mut Option<Dial>) -> io::Result<TcpStream> {

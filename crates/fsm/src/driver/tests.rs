@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{Import, Mode, PeerConfig, Speaker, Timers, Transport, testing};
-use quadzero_codec::{ErrorCode, HoldTime, Message, Notification};
+use quadzero_codec::{ErrorCode, HoldTime, Notification};
 use quadzero_rib::RouteSet;
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
@@ -99,13 +99,28 @@ async fn a_connection_from_an_address_that_is_no_neighbor_is_closed() {
     assert!(matches!(read, Ok(0) | Err(_)));
 }
 
+const ROUTES: u32 = 20_000;
+
+/// An UPDATE for each, half a kilobyte long: more than any socket buffer holds.
+fn bulky_routes() -> Arc<RouteSet> {
+    let route = |i: u32| quadzero_rib::Route {
+        prefix: format!("10.{}.{}.0/24", i >> 8, i & 255).parse().unwrap(),
+        attributes: Arc::new(quadzero_codec::Attributes {
+            as_path: quadzero_codec::AsPath::sequence([quadzero_codec::Asn(65010)]),
+            med: Some(i),
+            communities: (0..120).map(quadzero_codec::Community).collect(),
+            ..Default::default()
+        }),
+    };
+    Arc::new(RouteSet::new((0..ROUTES).map(route)))
+}
+
 /// A peer that becomes Established and then neither reads nor speaks: our writes stall, our timers do not.
 #[tokio::test]
 async fn a_peer_that_never_reads_does_not_stop_the_hold_timer() {
     let listener = TcpListener::bind("127.0.15.2:0").await.unwrap();
     let speaker = Speaker::new();
-    let names = (0..200_000_u32).map(|i| &*format!("10.{}.{}.{}/32", i >> 16, i >> 8 & 255, i & 255).leak());
-    let (_wanted, receiver) = watch::channel(testing::routes(names));
+    let (_wanted, receiver) = watch::channel(bulky_routes());
     let timers = Timers { hold: HoldTime::new(3).unwrap(), ..Timers::default() };
     let config = PeerConfig { timers, import: Import::None, ..testing::config() };
     let peer = speaker
@@ -120,11 +135,15 @@ async fn a_peer_that_never_reads_does_not_stop_the_hold_timer() {
 
     let down = wait(&peer, "down", |s| s.last_down.is_some()).await;
     assert_eq!(down.last_down, Some(Down::Sent(Notification::new(ErrorCode::HOLD_TIMER_EXPIRED))));
+    assert!(
+        down.counters.updates_sent < ROUTES.into(),
+        "the socket was full long before everything was said"
+    );
     drop(stream);
 }
 
 #[tokio::test]
-async fn a_dial_goes_out_with_the_ttl_and_the_key_that_were_configured() {
+async fn a_dial_goes_out_with_the_ttl_that_was_configured() {
     let listener = TcpListener::bind("127.0.16.2:0").await.unwrap();
     let mut config = at(testing::config(), Mode::Active, listener.local_addr().unwrap(), "127.0.16.1");
     config.transport.ttl = Some(7);
@@ -142,6 +161,7 @@ async fn md5_keys_must_agree() {
         let address = speakers.1.listen("127.0.17.2:0".parse().unwrap()).unwrap();
         let mut left = at(testing::config(), Mode::Active, address, "127.0.17.1");
         left.transport.md5 = crate::Md5Key::new(b"same");
+        left.timers.connect_retry = Duration::from_secs(1);
         let mut right =
             at(testing::mirrored(&left), Mode::Passive, "127.0.17.1:179".parse().unwrap(), "127.0.17.2");
         right.transport.md5 = crate::Md5Key::new(key.as_bytes());
@@ -151,19 +171,90 @@ async fn md5_keys_must_agree() {
         if comes_up {
             wait(&left, "established", |s| s.state == State::Established).await;
         } else {
-            let up = async { right.status().wait_for(|s| s.state > State::Active).await.map(drop) };
-            assert!(
-                timeout(Duration::from_secs(2), up).await.is_err(),
-                "segments with another key are dropped"
-            );
+            // The kernel drops the SYN: nobody answers until ConnectRetryTime is over.
+            wait(&left, "unanswered", |s| s.last_down == Some(Down::Unanswered)).await;
+            assert_eq!(right.status().borrow().state, State::Active);
         }
     }
 }
 
-#[test]
-fn messages_decode_what_the_greeting_says() {
-    let mut decoder = quadzero_codec::Decoder::default();
-    decoder.push(&crate::session::greeting(&testing::config()));
-    assert!(matches!(decoder.next(&Default::default()), Ok(Some(Message::Open(_)))));
-    assert!(matches!(decoder.next(&Default::default()), Ok(Some(Message::Keepalive))));
+/// GTSM (RFC 5082) holds for what a peer says before its connection is accepted, too.
+#[tokio::test]
+async fn a_peer_from_too_far_is_refused_and_a_near_one_is_not() {
+    for (ttl, comes_up) in [(255, true), (64, false)] {
+        let speakers = (Speaker::new(), Speaker::new());
+        let address = speakers.1.listen("127.0.18.2:0".parse().unwrap()).unwrap();
+        let mut left = at(testing::config(), Mode::Active, address, "127.0.18.1");
+        left.transport.ttl = Some(ttl);
+        let mut right =
+            at(testing::mirrored(&left), Mode::Passive, "127.0.18.1:179".parse().unwrap(), "127.0.18.2");
+        right.transport.ttl = Some(255);
+        right.transport.min_ttl = Some(255);
+        let (_nothing, receiver) = watch::channel(Arc::<RouteSet>::default());
+        let right = speakers.1.add(right, receiver.clone()).unwrap();
+        let left = speakers.0.add(left, receiver).unwrap();
+        if comes_up {
+            wait(&right, "established", |s| s.state == State::Established).await;
+        } else {
+            wait(&left, "refused", |s| s.last_down == Some(Down::Closed)).await;
+            assert_eq!(right.status().borrow().counters.messages_received, 0);
+        }
+    }
+}
+
+/// RFC 4486 §4.
+#[tokio::test]
+async fn a_connection_that_is_not_wanted_is_rejected_with_cease_5() {
+    let two = two(["127.0.19.1", "127.0.19.2"], [Mode::Active, Mode::Passive]);
+    wait(&two.right, "established", |s| s.state == State::Established).await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.19.1:0".parse().unwrap()).unwrap();
+    let mut second = socket.connect(two.left.config().transport.remote).await.unwrap();
+    let mut heard = Vec::new();
+    timeout(LIMIT, second.read_to_end(&mut heard)).await.unwrap().unwrap();
+    assert_eq!(heard[19..], [6, 5], "{heard:?}");
+    assert_eq!(two.right.status().borrow().state, State::Established);
+}
+
+/// A neighbor that never stops talking must not keep another session from its KEEPALIVEs.
+#[tokio::test]
+async fn a_peer_that_floods_does_not_starve_the_others() {
+    let speaker = Speaker::new();
+    let address = speaker.listen("127.0.20.1:0".parse().unwrap()).unwrap();
+    let (_nothing, receiver) = watch::channel(Arc::<RouteSet>::default());
+    let flooded = PeerConfig { mode: Mode::Passive, ..testing::config() };
+    let mut quiet = at(flooded.clone(), Mode::Passive, "127.0.20.3:179".parse().unwrap(), "127.0.20.1");
+    quiet.timers.hold = HoldTime::new(3).unwrap();
+    let flooded = at(flooded, Mode::Passive, "127.0.20.2:179".parse().unwrap(), "127.0.20.1");
+    let flooded_peer = speaker.add(flooded.clone(), receiver.clone()).unwrap();
+    let quiet_peer = speaker.add(quiet.clone(), receiver).unwrap();
+
+    let greeting = crate::session::greeting(&testing::mirrored(&flooded));
+    let flood = std::thread::spawn(move || {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&"127.0.20.2:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+        socket.connect(&address.into()).unwrap();
+        let mut stream = std::net::TcpStream::from(socket);
+        let keepalive = greeting[greeting.len() - 19..].repeat(10_000);
+        std::io::Write::write_all(&mut stream, &greeting).unwrap();
+        // Ends when the other side does, and by itself after a gigabyte or so.
+        for _ in 0..6_000 {
+            if std::io::Write::write_all(&mut stream, &keepalive).is_err() {
+                return;
+            }
+        }
+    });
+    wait(&flooded_peer, "established", |s| s.state == State::Established).await;
+
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.20.3:0".parse().unwrap()).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    let mut mirrored = testing::mirrored(&quiet);
+    mirrored.router_id = quadzero_codec::RouterId::new("192.0.2.3".parse().unwrap()).unwrap();
+    stream.write_all(&crate::session::greeting(&mirrored)).await.unwrap();
+    wait(&quiet_peer, "established beside the flood", |s| s.state == State::Established).await;
+    let why = Notification::shutdown(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN, "enough");
+    timeout(LIMIT, flooded_peer.stop(why)).await.unwrap();
+    drop((stream, speaker));
+    flood.join().unwrap();
 }

@@ -3,24 +3,42 @@
 use crate::PeerConfig;
 use std::time::Duration;
 
-/// How often the peer has failed in a row, and the randomness of its timers.
+/// How often the peer has failed in a row, and the randomness of its timers. Dials that fail count apart: a network that was down for
+/// a while says nothing about how the peer behaves once it is there.
 #[derive(Debug)]
 pub(super) struct Backoff {
     failures: u32,
+    dials: u32,
     random: u64,
 }
 
 impl Backoff {
     pub(super) const fn new(seed: u64) -> Self {
-        Self { failures: 0, random: seed }
+        Self { failures: 0, dials: 0, random: seed }
     }
 
-    /// The peer has failed (again): how long to wait, at most `ceiling`.
-    pub(super) fn failed(&mut self, config: &PeerConfig, ceiling: Duration) -> Duration {
-        let doublings = if config.damp_peer_oscillations { self.failures.min(16) } else { 0 };
+    /// The session has failed (again): how long to stay in Idle.
+    pub(super) fn failed(&mut self, config: &PeerConfig) -> Duration {
+        let before = if config.damp_peer_oscillations { self.failures } else { 0 };
         self.failures = self.failures.saturating_add(1);
-        let grown = config.timers.idle_hold.saturating_mul(1 << doublings);
-        self.jitter(grown.min(ceiling.max(config.timers.idle_hold)))
+        self.wait(config, before, config.timers.idle_hold_max)
+    }
+
+    /// A dial has failed (again): how long to wait for the next one.
+    pub(super) fn dial_failed(&mut self, config: &PeerConfig) -> Duration {
+        let before = self.dials;
+        self.dials = self.dials.saturating_add(1);
+        self.wait(config, before, config.timers.connect_retry)
+    }
+
+    /// The peer has answered.
+    pub(super) const fn was_reached(&mut self) {
+        self.dials = 0;
+    }
+
+    fn wait(&mut self, config: &PeerConfig, before: u32, ceiling: Duration) -> Duration {
+        let first = config.timers.idle_hold;
+        self.jitter(first.saturating_mul(1 << before.min(16)).min(ceiling.max(first)))
     }
 
     /// A session that has lasted makes what was before it forgotten.
@@ -32,6 +50,7 @@ impl Backoff {
 
     pub(super) const fn forget(&mut self) {
         self.failures = 0;
+        self.dials = 0;
     }
 
     /// 75 to 100 per cent of the time (RFC 4271 §10).
@@ -56,24 +75,25 @@ mod tests {
     #[test]
     fn the_wait_doubles_to_its_ceiling_and_is_forgotten_after_a_stable_session() {
         let config = config();
+        let mut config = config;
+        config.timers.idle_hold_max = Duration::from_secs(8);
         let mut backoff = Backoff::new(7);
-        let ceiling = Duration::from_secs(8);
         for expected in [1, 2, 4, 8, 8] {
-            let wait = backoff.failed(&config, ceiling);
+            let wait = backoff.failed(&config);
             let full = Duration::from_secs(expected);
             assert!(wait <= full && wait >= full * 3 / 4 - Duration::from_millis(1), "{wait:?} for {full:?}");
         }
         backoff.was_up_for(config.timers.stable_after - Duration::from_secs(1), &config);
-        assert!(backoff.failed(&config, ceiling) > Duration::from_secs(5), "a short session forgets nothing");
+        assert!(backoff.failed(&config) > Duration::from_secs(5), "a short session forgets nothing");
         backoff.was_up_for(config.timers.stable_after, &config);
-        assert!(backoff.failed(&config, ceiling) <= Duration::from_secs(1));
+        assert!(backoff.failed(&config) <= Duration::from_secs(1));
     }
 
     #[test]
     fn without_damping_the_wait_stays() {
         let config = PeerConfig { damp_peer_oscillations: false, ..config() };
         let mut backoff = Backoff::new(7);
-        assert!((0..10).all(|_| backoff.failed(&config, Duration::from_secs(60)) <= config.timers.idle_hold));
+        assert!((0..10).all(|_| backoff.failed(&config) <= config.timers.idle_hold));
     }
 
     #[test]

@@ -1,4 +1,7 @@
 //! Connection collision (RFC 4271 §6.8): both sides dialled at once, and one connection has to go.
+//!
+//! Each side decides by itself, from what it has heard so far. Where the network delays one connection more than the other, the
+//! two may decide differently, and both connections go; the jitter of the next dials settles it.
 
 use super::{Direction, Session, State, connection::Ending, restart};
 use crate::PeerConfig;

@@ -58,6 +58,8 @@ impl Ending {
         match self {
             Self::Closed => (Down::Closed, Bytes::new()),
             Self::Received(n) => (Down::Received(n.clone()), Bytes::new()),
+            // Before our OPEN there is nothing to say (RFC 4271 §8.2.2, SendNOTIFICATIONwithoutOPEN).
+            _ if connection.state().is_none() => (Down::Closed, Bytes::new()),
             Self::Sent(n) | Self::Collision(n) | Self::Stopped(n) => {
                 let mut out = BytesMut::new();
                 Message::Notification(n.clone()).encode(&connection.dialect, &mut out);
@@ -196,7 +198,8 @@ impl Connection {
         self.keepalive_due = true;
         self.keepalive =
             negotiated.keepalive.map(|interval| now + backoff.jitter(interval).max(LEAST_KEEPALIVE));
-        self.hold = negotiated.hold_time.duration().map(|time| now + time);
+        // Without a Hold Time, a peer that dies right here would never be noticed.
+        self.hold = Some(now + negotiated.hold_time.duration().unwrap_or(OPEN_HOLD));
         self.stage = Stage::OpenConfirm(negotiated);
     }
 

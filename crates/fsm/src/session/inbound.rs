@@ -64,9 +64,11 @@ impl Session {
             NextHop::Own => None,
         };
         let mut ours = self.addresses().map(|a| a.local).into_iter().chain(config.own_address);
+        // A route server does not put its own AS in front (RFC 7947 §2.2.2.1).
+        let from_route_server = config.role == Some(Role::RouteServerClient);
         if attributes.as_path.contains(config.local_as) {
             Some("our own AS is in its AS_PATH (RFC 4271 §9.1.2)")
-        } else if !internal && attributes.as_path.first() != Some(config.remote_as) {
+        } else if !internal && !from_route_server && attributes.as_path.first() != Some(config.remote_as) {
             Some("its first AS is not the peer's (RFC 4271 §6.3)")
         } else if attributes.originator_id == Some(config.router_id.get()) {
             Some("we are its originator (RFC 4456 §8)")

@@ -62,7 +62,7 @@ use crate::{Mode, PeerConfig};
 use backoff::Backoff;
 use bytes::{Bytes, BytesMut};
 use connection::{Connection, Ending};
-use quadzero_codec::Notification;
+use quadzero_codec::{ErrorCode, Notification};
 use quadzero_rib::{AdjRibIn, RouteSet};
 use std::{
     collections::VecDeque,
@@ -268,8 +268,7 @@ impl Session {
 
     /// Waits before it dials again; a passive peer just waits.
     fn wait_in_active(&mut self, now: Instant) {
-        let retry = (self.config.mode != Mode::Passive)
-            .then(|| now + self.backoff.failed(&self.config, self.config.timers.connect_retry));
+        let retry = (self.config.mode != Mode::Passive).then(|| now + self.backoff.dial_failed(&self.config));
         self.phase = Phase::Active { retry };
     }
 
@@ -297,6 +296,7 @@ impl Session {
 
     fn dialled(&mut self, now: Instant, addresses: Addresses) {
         if matches!(self.phase, Phase::Connect { .. }) {
+            self.backoff.was_reached();
             self.phase = Phase::Active { retry: None };
             self.connect(now, Direction::Outgoing, addresses);
         } else {
@@ -350,14 +350,22 @@ impl Session {
             *until = (*until).min(now);
         }
         let under_way = self.connections[direction.other() as usize].is_some();
-        if under_way || !matches!(self.phase, Phase::Active { .. }) {
+        if under_way || matches!(self.phase, Phase::Idle { .. }) {
             return;
         }
+        let dialling = matches!(self.phase, Phase::Connect { .. });
         match ending {
+            Ending::Closed | Ending::Collision(_) if dialling => {}
             Ending::Closed if connection.state() <= Some(State::OpenSent) => self.wait_in_active(now),
             Ending::Collision(_) => self.phase = Phase::Active { retry: self.retry_soon(now) },
+            Ending::Received(ref notification) if is_intended(notification) => {
+                self.give_up_dial();
+                let hold = self.backoff.jitter(self.config.timers.idle_hold);
+                self.phase = Phase::Idle { until: Some(now + hold) };
+            }
             _ => {
-                let hold = self.backoff.failed(&self.config, self.config.timers.idle_hold_max);
+                self.give_up_dial();
+                let hold = self.backoff.failed(&self.config);
                 self.phase = Phase::Idle { until: Some(now + hold) };
             }
         }
@@ -411,6 +419,18 @@ impl Session {
     fn lock_learned(&self) -> MutexGuard<'_, AdjRibIn> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The peer's operator wanted it so: a shutdown, a reset, a change. No reason to keep away from it for long (RFC 4486 §4).
+fn is_intended(notification: &Notification) -> bool {
+    [
+        ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN,
+        ErrorCode::CEASE_PEER_DE_CONFIGURED,
+        ErrorCode::CEASE_ADMINISTRATIVE_RESET,
+        ErrorCode::CEASE_OTHER_CONFIGURATION_CHANGE,
+        ErrorCode::CEASE_HARD_RESET,
+    ]
+    .contains(&notification.code)
 }
 
 #[cfg(test)]
