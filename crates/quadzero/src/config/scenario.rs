@@ -44,6 +44,10 @@ pub enum Outcome {
     Internet,
     /// Within the virtual networks.
     Vnet,
+    /// To a virtual appliance, which a user route names.
+    Appliance,
+    /// To an address of Azure's platform, which no route moves.
+    Platform,
     /// Nowhere.
     Dropped,
 }
@@ -55,6 +59,8 @@ pub enum Kms {
     Works,
     /// It does not.
     Fails,
+    /// What decides is beyond the virtual network, such as an appliance.
+    Depends,
 }
 
 words! {
@@ -62,11 +68,14 @@ words! {
         "on-premises" => Self::OnPremises,
         "internet" => Self::Internet,
         "vnet" => Self::Vnet,
+        "appliance" => Self::Appliance,
+        "platform" => Self::Platform,
         "dropped" => Self::Dropped,
     }
     Kms: "an outcome of Windows activation" {
         "works" => Self::Works,
         "fails" => Self::Fails,
+        "depends" => Self::Depends,
     }
 }
 

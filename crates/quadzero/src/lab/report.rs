@@ -113,11 +113,13 @@ fn judge(expectation: &Expectation, gateway: &Mock) -> VerdictRow {
         None => true,
         Some(Kms::Works) => matches!(activation, Some(Activation::Works(_))),
         Some(Kms::Fails) => matches!(activation, Some(Activation::Fails(_))),
+        Some(Kms::Depends) => matches!(activation, Some(Activation::Depends(_))),
     };
     let activation = match expectation.kms {
         None => "",
         Some(Kms::Works) => ", activation works",
         Some(Kms::Fails) => ", activation fails",
+        Some(Kms::Depends) => ", activation depends on what is beyond",
     };
     VerdictRow {
         from: expectation.from.clone(),
@@ -132,6 +134,8 @@ const fn word(outcome: Outcome) -> &'static str {
         Outcome::OnPremises => "on-premises",
         Outcome::Internet => "internet",
         Outcome::Vnet => "vnet",
+        Outcome::Appliance => "appliance",
+        Outcome::Platform => "platform",
         Outcome::Dropped => "dropped",
     }
 }
@@ -141,6 +145,8 @@ const fn is(outcome: Outcome, verdict: &Verdict) -> bool {
         Outcome::OnPremises => matches!(verdict, Verdict::OnPremises { .. }),
         Outcome::Internet => matches!(verdict, Verdict::Internet | Verdict::ServiceEndpoint),
         Outcome::Vnet => matches!(verdict, Verdict::Vnet { .. }),
+        Outcome::Appliance => matches!(verdict, Verdict::Appliance { .. }),
+        Outcome::Platform => matches!(verdict, Verdict::Platform),
         Outcome::Dropped => matches!(verdict, Verdict::Dropped { .. }),
     }
 }
