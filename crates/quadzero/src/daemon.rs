@@ -5,16 +5,16 @@ use crate::config::Source;
 use crate::config::azure::Deployment;
 use crate::config::edge::Edge;
 use crate::router::Router;
-use quadzero_azure::gateway::Table;
+use quadzero_azure::gateway::{LearnedOrigin, LearnedRoute, Table};
 use quadzero_azure::speaker::Mock;
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
 /// What the peers are told at the end (RFC 9003).
 const GOODBYE: &str = "quadzero is shutting down";
@@ -47,10 +47,11 @@ pub(crate) fn failed(error: impl Display) -> Failure {
 }
 
 async fn be_edge(edge: Edge) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
     let router = Router::start(&edge).map_err(failed)?;
     let Edge { asn, router_id, listen, .. } = edge;
     info!(%asn, %router_id, neighbors = router.peers().len(), ?listen, "started");
-    let signal = told_to_stop().await;
+    let signal = signals.stop().await;
     info!(signal, "stopping: withdrawing every route");
     router.stop(GOODBYE).await;
     info!("stopped");
@@ -59,10 +60,11 @@ async fn be_edge(edge: Edge) -> Result<(), Failure> {
 
 /// Logs what it learns as it does.
 async fn be_gateway(deployment: Deployment) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
     let mock = Mock::start(deployment.azure, &deployment.endpoints).map_err(failed)?;
     info!("started");
     let signal = tokio::select! {
-        signal = told_to_stop() => signal,
+        signal = signals.stop() => signal,
         never = log_learned(mock.table()) => match never {},
     };
     info!(signal, "stopping: withdrawing every route");
@@ -71,32 +73,51 @@ async fn be_gateway(deployment: Deployment) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whenever the gateway's table changes: the first routes one by one, since those are what one looks for, and how many
-/// there are.
+/// Whenever the gateway's table changes: the first routes from peers one by one, since those are what one looks for, and how
+/// many there are.
 async fn log_learned(mut table: watch::Receiver<Arc<Table>>) -> Infallible {
     const SHOWN: usize = 10;
     let mut last = Vec::new();
     while table.changed().await.is_ok() {
-        let learned = table.borrow_and_update().learned_routes().value;
+        let mut learned = table.borrow_and_update().learned_routes().value;
+        learned.retain(|row| row.origin == LearnedOrigin::EBgp);
         if learned != last {
             for row in learned.iter().take(SHOWN) {
-                info!(route = serde_json::to_string(row).unwrap_or_default(), "learned route");
+                let next_hop = row.next_hop.map(tracing::field::display);
+                let LearnedRoute { network, source_peer, as_path, local_address, .. } = row;
+                info!(%network, next_hop, %source_peer, as_path, %local_address, "learned route");
             }
-            info!(total = learned.len(), "learned routes");
+            info!(total = learned.len(), shown = learned.len().min(SHOWN), "learned routes");
             last = learned;
         }
     }
     std::future::pending().await
 }
 
-/// Waits for SIGTERM or SIGINT; its name.
-pub(crate) async fn told_to_stop() -> &'static str {
-    let handlers =
-        signal(SignalKind::terminate()).and_then(|t| io::Result::Ok((t, signal(SignalKind::interrupt())?)));
-    // Without handlers the default of both signals ends the process anyway.
-    let Ok((mut terminate, mut interrupt)) = handlers else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+/// The signals that a daemon listens to. Made before anything else: until then a signal just ends the process.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits until the daemon is told to stop; by what. A terminal that goes away is no reason to open a company's egress.
+    pub(crate) async fn stop(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => warn!("SIGHUP ignored: a changed file takes effect with the next start"),
+            }
+        }
     }
 }

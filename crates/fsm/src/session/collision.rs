@@ -20,11 +20,16 @@ fn resolution() -> Ending {
 }
 
 impl Session {
-    /// An OPEN has come in on a connection, which is now in OpenConfirm. If the other one is as far, one of them goes;
-    /// if it is Established, this one goes. An error is the end of this one.
+    /// An OPEN has come in on a connection, which is now in OpenConfirm. Of it and another one, one goes; if the other one is
+    /// Established, this one. An error is the end of this one.
+    ///
+    /// The other one counts from OpenSent on, since now the peer's identifier is known (§6.8 allows it): waiting for its OPEN,
+    /// too, is what lets the two sides decide differently. Unless it has been silent for long: its other end may be gone.
     pub(super) fn resolve_collision(&mut self, now: Instant, direction: Direction) -> Result<(), Ending> {
         let other = direction.other();
-        let Some(rival) = &self.connections[other as usize] else { return Ok(()) };
+        let [this, rival] = [direction, other].map(|d| self.connections[d as usize].as_deref());
+        let (Some(this), Some(rival)) = (this, rival) else { return Ok(()) };
+        let Some(peer) = this.negotiated().map(|n| (n.router_id, n.remote_as)) else { return Ok(()) };
         match rival.state() {
             Some(State::Established) if rival.established().is_some_and(|n| restart::is_agreed(n)) => {
                 // The peer has restarted before we noticed (RFC 4724 §5).
@@ -32,15 +37,12 @@ impl Session {
                 Ok(())
             }
             Some(State::Established) => Err(resolution()),
-            Some(State::OpenConfirm) => {
-                let Some(negotiated) = rival.negotiated() else { return Ok(()) };
-                if survivor(&self.config, (negotiated.router_id, negotiated.remote_as)) == direction {
-                    self.end(now, other, resolution());
-                    Ok(())
-                } else {
-                    Err(resolution())
-                }
+            Some(State::OpenSent) if !rival.is_young(now) => Ok(()),
+            Some(State::OpenSent | State::OpenConfirm) if survivor(&self.config, peer) == direction => {
+                self.end(now, other, resolution());
+                Ok(())
             }
+            Some(State::OpenSent | State::OpenConfirm) => Err(resolution()),
             _ => Ok(()),
         }
     }

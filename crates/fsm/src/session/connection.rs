@@ -18,6 +18,8 @@ use std::{
 
 /// The large Hold Time of OpenSent (RFC 4271 §8.2.2 suggests four minutes).
 const OPEN_HOLD: Duration = Duration::from_secs(240);
+/// A peer that is well answers a connection within this time.
+const OPEN_EXPECTED: Duration = Duration::from_secs(5);
 /// The least SendHoldTime (RFC 9687 §4).
 const SEND_HOLD: Duration = Duration::from_secs(480);
 /// How long a session that was told to stop may take to withdraw its routes.
@@ -103,6 +105,7 @@ pub(super) struct Connection {
     pub(super) decoder: Decoder,
     pub(super) dialect: Dialect,
     addresses: Addresses,
+    opened: Instant,
     stage: Stage,
     open_due: Option<BytesMut>,
     keepalive_due: bool,
@@ -123,6 +126,7 @@ impl Connection {
             decoder: Decoder::default(),
             dialect,
             addresses,
+            opened: now,
             stage: Stage::Delayed,
             open_due: Some(open),
             keepalive_due: false,
@@ -149,6 +153,11 @@ impl Connection {
 
     pub(super) const fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// Whether its OPEN may well be under way.
+    pub(super) fn is_young(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.opened) < OPEN_EXPECTED
     }
 
     /// Whether the peer has said anything yet.

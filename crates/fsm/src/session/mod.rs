@@ -356,8 +356,16 @@ impl Session {
         let dialling = matches!(self.phase, Phase::Connect { .. });
         match ending {
             Ending::Closed | Ending::Collision(_) if dialling => {}
+            Ending::Received(ref n) if dialling && is_of_collision(n) => {}
             Ending::Closed if connection.state() <= Some(State::OpenSent) => self.wait_in_active(now),
             Ending::Collision(_) => self.phase = Phase::Active { retry: self.retry_soon(now) },
+            Ending::Received(ref n) if n.code == ErrorCode::CEASE_CONNECTION_COLLISION_RESOLUTION => {
+                self.phase = Phase::Active { retry: self.retry_soon(now) };
+            }
+            // It is not ready for us: to refuse it in turn would only keep the two apart.
+            Ending::Received(ref n) if n.code == ErrorCode::CEASE_CONNECTION_REJECTED => {
+                self.wait_in_active(now)
+            }
             Ending::Received(ref notification) if is_intended(notification) => {
                 self.give_up_dial();
                 let hold = self.backoff.jitter(self.config.timers.idle_hold);
@@ -419,6 +427,12 @@ impl Session {
     fn lock_learned(&self) -> MutexGuard<'_, AdjRibIn> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// RFC 4486 §4: the peer has another connection, or wants none now.
+fn is_of_collision(notification: &Notification) -> bool {
+    [ErrorCode::CEASE_CONNECTION_REJECTED, ErrorCode::CEASE_CONNECTION_COLLISION_RESOLUTION]
+        .contains(&notification.code)
 }
 
 /// The peer's operator wanted it so: a shutdown, a reset, a change. No reason to keep away from it for long (RFC 4486 §4).

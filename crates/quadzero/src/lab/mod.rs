@@ -16,19 +16,21 @@ pub use report::Report;
 
 use crate::cli::{self, Failure};
 use crate::config::Source;
+use crate::config::edge::Neighbor;
 use crate::config::scenario::Scenario;
-use crate::daemon::{failed, runtime, told_to_stop};
+use crate::daemon::{Signals, failed, runtime};
 use crate::router::{self, Router};
 use loopback::Loopback;
 use quadzero_azure::gateway::{LearnedOrigin, Table};
 use quadzero_azure::speaker::{self, Mock};
-use quadzero_fsm::{Speaker, State};
+use quadzero_fsm::{Import, Speaker, State};
 use std::io::Write;
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long the sessions may take. On loopback they take milliseconds.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a lab did not start.
 #[derive(Debug, thiserror::Error)]
@@ -76,24 +78,15 @@ impl Lab {
         Report::new(&self.scenario, &self.edge, &self.gateway)
     }
 
-    /// Waits until there is something else to report; `None` when `stop` comes first.
-    async fn next(
-        &self,
-        last: &Report,
-        stop: &mut (impl Future<Output = &'static str> + Unpin),
-    ) -> Option<Report> {
+    /// Waits until there is something else to report; `None` when the gateway is gone.
+    async fn next(&self, last: &Report) -> Option<Report> {
         let mut table = self.gateway.table();
         loop {
-            tokio::select! {
-                _ = &mut *stop => return None,
-                _ = table.changed() => {
-                    table.mark_unchanged();
-                    let fresh = Report::new(&self.scenario, &self.edge, &self.gateway);
-                    if !fresh.says_the_same(last) {
-                        return Some(fresh);
-                    }
-                }
+            let fresh = Report::new(&self.scenario, &self.edge, &self.gateway);
+            if !fresh.says_the_same(last) {
+                return Some(fresh);
             }
+            table.changed().await.ok()?;
         }
     }
 
@@ -112,6 +105,22 @@ impl Lab {
         }
         let sent: usize = self.edge.peers().iter().map(|p| p.status().borrow().prefixes_sent).sum();
         let _gone = table.wait_for(|table| heard(table) == sent).await;
+        for (peer, neighbor) in self.edge.peers().iter().zip(&self.scenario.edge.neighbors) {
+            let told = self.told_to(neighbor);
+            let wants_it = neighbor.peer.import == Import::All;
+            let mut status = peer.status();
+            let _gone = status.wait_for(|s| !wants_it || s.prefixes_received == told).await;
+        }
+    }
+}
+
+impl Lab {
+    /// How many routes the gateway tells the edge in the session with this neighbor.
+    fn told_to(&self, neighbor: &Neighbor) -> usize {
+        let edge = loopback::edge_address(&self.scenario.edge, neighbor);
+        let instance = neighbor.peer.transport.remote.ip();
+        let rows = self.gateway.advertised_routes(edge).value;
+        rows.iter().filter(|row| IpAddr::V4(row.local_address) == instance).count()
     }
 }
 
@@ -133,15 +142,23 @@ pub fn run(options: &cli::Lab) -> Result<(), Failure> {
 }
 
 async fn show(scenario: Scenario, options: &cli::Lab) -> Result<bool, Failure> {
+    let mut signals = Signals::new()?;
     let lab = Lab::start(scenario).map_err(failed)?;
     let mut report = lab.report().await;
     print(&report, options)?;
     if options.watch {
-        let stop = told_to_stop();
-        tokio::pin!(stop);
-        while let Some(fresh) = lab.next(&report, &mut stop).await {
-            print(&fresh, options)?;
-            report = fresh;
+        eprintln!("The lab stays up, and tells what changes, until Ctrl-C.");
+        loop {
+            tokio::select! {
+                _ = signals.stop() => break,
+                fresh = lab.next(&report) => match fresh {
+                    Some(fresh) => {
+                        print(&fresh, options)?;
+                        report = fresh;
+                    }
+                    None => break,
+                },
+            }
         }
     }
     lab.stop().await;

@@ -2,8 +2,9 @@
 
 use super::report::{Report, SessionRow, VerdictRow};
 use comfy_table::{Table, presets::NOTHING};
+use quadzero_azure::config::GATEWAY_SUBNET;
 use quadzero_azure::effective::EffectiveRoute;
-use quadzero_azure::gateway::LearnedRoute;
+use quadzero_azure::gateway::{LearnedRoute, Refused};
 use quadzero_azure::kms::Activation;
 use quadzero_azure::verdict::Verdict;
 use std::fmt::Display;
@@ -16,15 +17,31 @@ pub(super) fn render(report: &Report) -> String {
     section(&mut out, "Sessions of the edge", sessions(&report.sessions), 0);
     let learned = &report.learned_routes.value;
     section(&mut out, "Learned by the gateway", learned_routes(learned), learned.len());
-    for (subnet, routes) in &report.effective_routes {
+    if !report.refused_routes.is_empty() {
+        let rows = &report.refused_routes;
+        section(&mut out, "Refused by the gateway", refused_routes(rows), rows.len());
+    }
+    // No machine of yours lives in the gateway's own subnet.
+    let subnets =
+        report.effective_routes.iter().filter(|(name, _)| !name.ends_with(&format!("/{GATEWAY_SUBNET}")));
+    for (subnet, routes) in subnets {
         let title = format!("Effective routes of a network interface in {subnet}");
         section(&mut out, &title, effective_routes(&routes.value), routes.value.len());
     }
     section(&mut out, "Where packets go", verdicts(&report.verdicts), 0);
+    out + &conclusion(report)
+}
+
+fn conclusion(report: &Report) -> String {
     let kept = report.verdicts.iter().filter(|v| v.holds).count();
-    out += &format!("{kept} of {} expectations hold", report.verdicts.len());
-    out += if report.holds() { ".\n" } else { ", or a session is not up: the scenario FAILS.\n" };
-    out
+    let down = report.sessions.iter().filter(|s| s.state != "Established").count();
+    let expected = match report.verdicts.len() {
+        0 => "Nothing is expected".to_owned(),
+        all => format!("{kept} of {all} expectations hold"),
+    };
+    let sessions = if down == 0 { String::new() } else { format!(", {down} of the sessions not up") };
+    let verdict = if report.holds() { "" } else { ": the scenario FAILS" };
+    format!("{expected}{sessions}{verdict}.\n")
 }
 
 fn section(out: &mut String, title: &str, table: Table, rows: usize) {
@@ -72,6 +89,14 @@ fn learned_routes(rows: &[LearnedRoute]) -> Table {
             row.weight.to_string(),
             row.local_address.to_string(),
         ]);
+    }
+    table
+}
+
+fn refused_routes(rows: &[Refused]) -> Table {
+    let mut table = table(["Network", "Source peer", "Why"]);
+    for row in rows.iter().take(SHOWN) {
+        table.add_row([row.prefix.to_string(), row.peer.to_string(), row.why.to_string()]);
     }
     table
 }
