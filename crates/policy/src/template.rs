@@ -51,6 +51,8 @@ pub struct Overrides {
     pub extended_communities: Vec<ExtendedCommunity>,
     /// Added to the template's.
     pub large_communities: Vec<LargeCommunity>,
+    /// We are its provider, its peer or its route server: routes are for its customers only (RFC 9234 §5).
+    pub only_to_customer: bool,
 }
 
 impl Template {
@@ -69,6 +71,7 @@ impl Template {
             communities: joined(&self.communities, &over.communities),
             extended_communities: joined(&self.extended_communities, &over.extended_communities),
             large_communities: joined(&self.large_communities, &over.large_communities),
+            only_to_customer: over.only_to_customer.then_some(neighbor.local_as),
             ..Attributes::default()
         }
     }

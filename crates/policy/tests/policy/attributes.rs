@@ -114,3 +114,13 @@ fn pieces_say_what_the_whole_would_have_said() {
     assert_eq!(routes.len(), 84);
     assert!(routes.iter().all(|route| *route.attributes == whole));
 }
+
+/// RFC 9234 §5: what a provider, a peer or a route server says is marked with its AS.
+#[test]
+fn what_is_for_customers_only_is_marked_with_our_as() {
+    let overrides = Overrides { only_to_customer: true, ..Overrides::default() };
+    let neighbor = NeighborPolicy { overrides, ..gateway() };
+    let policy = policy(&[origination("default", DEFAULT)], &[]);
+    assert_eq!(said(&policy, &neighbor, DEFAULT).only_to_customer, Some(Asn(65010)));
+    assert_eq!(said(&policy, &gateway(), DEFAULT).only_to_customer, None);
+}
