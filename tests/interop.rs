@@ -52,6 +52,7 @@ suite! {
         the_daemons_cease_and_its_text_are_logged
         a_session_with_a_key_that_the_edge_dials_is_signed
         a_session_with_a_key_that_the_daemon_dials_is_signed
+        ttl_security_lets_an_edge_on_the_link_dial
         a_frozen_daemon_is_given_up_when_the_hold_time_expires
         the_session_comes_back_after_the_daemon_was_killed
         the_session_comes_back_after_quadzero_was_killed
@@ -72,7 +73,7 @@ fn cell(adapter: &'static dyn Adapter, behaviour: &str, test: fn(&Lab)) {
 
 fn cannot_is_of(adapter: &dyn Adapter, behaviours: &[&str]) {
     for (cannot, why) in adapter.cannot() {
-        assert!(behaviours.contains(cannot), "{} is no behaviour", cannot);
+        assert!(behaviours.contains(cannot), "{cannot} is no behaviour");
         assert!(!why.is_empty(), "{cannot} needs a reason");
     }
 }
@@ -114,6 +115,7 @@ impl Lab {
             passive: true,
             hold_time: EDGE.hold_time,
             password: "",
+            ttl_security: false,
             two_octet_as: false,
             routes: Vec::new(),
         }
@@ -325,6 +327,14 @@ fn signed(lab: &Lab, mode: &'static str, passive: bool) {
     let daemon = lab.daemon(Neighbor { password: "quad-zero", passive, ..lab.neighbor() });
     has_the_default(&daemon);
     assert_eq!(lab.recording().count("bgp && !tcp.options.md5"), 0);
+}
+
+/// RFC 5082: all that either side says comes with TTL 255.
+fn ttl_security_lets_an_edge_on_the_link_dial(lab: &Lab) {
+    let daemon = lab.daemon(Neighbor { ttl_security: true, ..lab.neighbor() });
+    let _edge = lab.edge(&Edge { mode: "active", keys: "ttl-security = 1", ..EDGE });
+    has_the_default(&daemon);
+    assert_eq!(lab.recording().count("bgp && ip.ttl != 255"), 0);
 }
 
 /// A frozen daemon's kernel still accepts and acknowledges, so that only the timer tells.

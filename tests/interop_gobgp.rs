@@ -16,6 +16,7 @@ const GOBGPD: Neighbor = Neighbor {
     passive: true,
     hold_time: 9,
     password: "",
+    ttl_security: false,
     two_octet_as: false,
     routes: Vec::new(),
 };

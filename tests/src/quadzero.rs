@@ -85,15 +85,12 @@ impl Quadzero {
         let (mut last, mut next) = (Vec::new(), Vec::new());
         for event in self.process.events() {
             match event["message"].as_str() {
-                Some("learned route") => {
-                    next.push(event["route"].as_str().and_then(|row| serde_json::from_str(row).ok()))
-                }
+                Some("learned route") => next.push(text(&event["network"])),
                 Some("learned routes") => last = std::mem::take(&mut next),
                 _ => {}
             }
         }
-        let rows = last.into_iter().map(|row: Option<Value>| row.expect("a row is JSON"));
-        rows.filter(|row| row["origin"] == "EBgp").map(|row| text(&row["network"])).collect()
+        last
     }
 
     /// The prefixes that the mock gateway logged as dropped, in all its life.

@@ -63,6 +63,7 @@ fn config(neighbor: &Neighbor) -> String {
     let as4 = if neighbor.two_octet_as { "off" } else { "on" };
     let family = neighbor.by_family("ipv4", "ipv6");
     let key = if password.is_empty() { String::new() } else { format!("password \"{password}\";") };
+    let ttl_security = if neighbor.ttl_security { "on" } else { "off" };
     let routes = neighbor.routes.iter().enumerate();
     let routes: String = routes
         .map(|(i, prefix)| format!("protocol static route{i} {{ {family}; route {prefix} blackhole; }}\n"))
@@ -80,6 +81,7 @@ protocol bgp edge {{
     error wait time 1, 2;
     passive {passive};
     enable as4 {as4};
+    ttl security {ttl_security};
     {key}
     {family} {{ import all; export all; }};
 }}

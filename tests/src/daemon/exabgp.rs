@@ -37,6 +37,14 @@ impl Adapter for ExaBgp {
         "exabgp"
     }
 
+    fn cannot(&self) -> &'static [(&'static str, &'static str)] {
+        &[(
+            "ttl_security_lets_an_edge_on_the_link_dial",
+            "it sets the TTL of connections that it dials alone, and accepts with the system's 64: outgoing-ttl and \
+             incoming-ttl in its reactor/network/outgoing.py and reactor/listener.py",
+        )]
+    }
+
     fn command(&self, at: &Namespace, neighbor: &Neighbor) -> Command {
         let config = at.write("exabgp.conf", &config(at, neighbor));
         at.write("helper.sh", HELPER);
@@ -96,6 +104,7 @@ fn config(at: &Namespace, neighbor: &Neighbor) -> String {
     let family = neighbor.by_family("ipv4", "ipv6");
     let asn4 = if neighbor.two_octet_as { "disable" } else { "enable" };
     let key = if password.is_empty() { String::new() } else { format!("md5-password \"{password}\";") };
+    let ttl = if neighbor.ttl_security { "outgoing-ttl 255; incoming-ttl 255;" } else { "" };
     let routes = neighbor.routes.iter();
     let routes: String = routes.map(|prefix| format!("        route {prefix} next-hop self;\n")).collect();
     format!(
@@ -111,6 +120,7 @@ neighbor {address} {{
     hold-time {hold_time};
     passive {passive};
     {key}
+    {ttl}
     family {{ {family} unicast; }}
     capability {{ asn4 {asn4}; }}
     api {{

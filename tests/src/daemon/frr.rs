@@ -67,6 +67,8 @@ fn config(neighbor: &Neighbor) -> String {
     };
     let key =
         if password.is_empty() { String::new() } else { format!("neighbor {address} password {password}") };
+    let ttl =
+        if neighbor.ttl_security { format!("neighbor {address} ttl-security hops 1") } else { String::new() };
     let networks: String = neighbor.routes.iter().map(|prefix| format!("  network {prefix}\n")).collect();
     // Without coalesce-time 0 it waits with its first UPDATE, up to ten seconds.
     format!(
@@ -85,6 +87,7 @@ router bgp {local_as}
  {passive}
  {old}
  {key}
+ {ttl}
  address-family {family} unicast
   neighbor {address} activate
 {networks} exit-address-family

@@ -76,6 +76,7 @@ impl Adapter for GoBgp {
 
 fn config(neighbor: &Neighbor) -> String {
     let Neighbor { local_as, remote_as, address, passive, hold_time, password, .. } = neighbor;
+    let ttl_security = neighbor.ttl_security;
     let family = neighbor.by_family("ipv4-unicast", "ipv6-unicast");
     format!(
         r#"
@@ -86,6 +87,7 @@ fn config(neighbor: &Neighbor) -> String {
         config = {{ neighbor-address = "{address}", peer-as = {remote_as}, auth-password = "{password}" }}
         timers = {{ config = {{ hold-time = {hold_time}, connect-retry = 20 }} }}
         transport = {{ config = {{ passive-mode = {passive} }} }}
+        ttl-security = {{ config = {{ enabled = {ttl_security}, ttl-min = 255 }} }}
         [[neighbors.afi-safis]]
         config = {{ afi-safi-name = "{family}" }}
         "#,

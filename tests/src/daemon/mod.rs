@@ -42,6 +42,8 @@ pub struct Neighbor {
     pub hold_time: u16,
     /// The key of TCP MD5 (RFC 2385); empty for none.
     pub password: &'static str,
+    /// The neighbor is on the same link, and TTL 255 proves it (RFC 5082).
+    pub ttl_security: bool,
     /// Without the capability of RFC 6793: an "old BGP speaker".
     pub two_octet_as: bool,
     /// The prefixes that it announces, all of the address's family.

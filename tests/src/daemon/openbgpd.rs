@@ -67,6 +67,7 @@ fn config(at: &Namespace, neighbor: &Neighbor) -> String {
     let socket = at.path("bgpd.sock").display().to_string();
     let passive = if neighbor.passive { "passive" } else { "" };
     let as4 = if neighbor.two_octet_as { "no" } else { "yes" };
+    let ttl_security = if neighbor.ttl_security { "yes" } else { "no" };
     let family = neighbor.by_family("IPv4", "IPv6");
     let key = if password.is_empty() { String::new() } else { format!("tcp md5sig password {password}") };
     let networks: String = neighbor.routes.iter().map(|prefix| format!("network {prefix}\n")).collect();
@@ -83,6 +84,7 @@ socket \"{socket}\"
     local-address {local_address}
     announce {family} unicast
     announce as-4byte {as4}
+    ttl-security {ttl_security}
     {passive}
     {key}
 }}
