@@ -79,14 +79,27 @@ pub enum Breach {
     #[error("BGP peer {0} is an IPv6 address: VPN gateways peer over IPv4 only, so use an IPv4 address")]
     PeerOverIpv6(IpAddr),
     /// azure.md §1.4.
-    #[error(
-        "hold time {0} s: Azure's VPN gateway is documented to stay at 60/180 whatever it is offered, and its KEEPALIVEs come every 45 \
-         to 60 s, so a shorter hold time than 180 s is answered by resets that look random; use hold 180 and keepalive 60"
-    )]
+    #[error("hold time {0} s: {why}", why = hold_time(*.0))]
     HoldTime(u16),
     /// azure.md §1.4.
     #[error("keepalive {0} s: Azure's VPN gateway is fixed at keepalive 60 s and hold 180 s; use 60 s")]
     Keepalive(u64),
+    /// azure.md §1.3.
+    #[error(
+        "the gateway peers from {gateway} with APIPA peers alone, and {edge} is none: give the edge an address of 169.254.0.0/16, \
+         or peer with the gateway's private one"
+    )]
+    ApipaOnOneSide {
+        /// The address of the gateway.
+        gateway: IpAddr,
+        /// Ours.
+        edge: IpAddr,
+    },
+    /// azure.md §1.3.
+    #[error(
+        "TTL {0} does not reach a gateway that is behind a tunnel, or in a subnet of its own: 64 or more does"
+    )]
+    Ttl(u8),
     /// azure.md §1.5.
     #[error(
         "{prefix} lies in {inside}, which belongs to the virtual network: Azure drops such a route without a word; announce a \
@@ -162,10 +175,32 @@ impl Breach {
         match self {
             Self::HoldTime(_)
             | Self::Keepalive(_)
+            | Self::ApipaOnOneSide { .. }
+            | Self::Ttl(_)
             | Self::AnnouncedInsideVnet { .. }
             | Self::AnnouncedPlatform(_) => Severity::Warning,
             _ => Severity::Error,
         }
+    }
+}
+
+/// What comes of a Hold Time towards a gateway that stays at 60/180: this side takes the smaller one, the gateway does
+/// not, and its KEEPALIVEs come every 45 to 60 s.
+const fn hold_time(seconds: u16) -> &'static str {
+    match seconds {
+        0 => {
+            "we would send no KEEPALIVEs, and Azure's VPN gateway, which is documented to stay at 60/180, ends the session \
+             after 180 s without one; use 180"
+        }
+        1..=60 => {
+            "Azure's VPN gateway is documented to stay at 60/180, and its KEEPALIVEs come every 45 to 60 s, so the session \
+             would be reset again and again; use 180"
+        }
+        61..HOLD_TIME_SECONDS => {
+            "Azure's VPN gateway is documented to stay at 60/180, so it holds on this side alone, where fewer lost KEEPALIVEs \
+             end the session; use 180"
+        }
+        HOLD_TIME_SECONDS.. => "Azure's VPN gateway says 180, and the smaller value holds; use 180",
     }
 }
 
@@ -229,6 +264,25 @@ pub fn azure_apipa(address: Ipv4Addr) -> Result<(), Breach> {
 /// With an APIPA peer the gateway only listens, so that an edge must not be passive.
 pub fn somebody_dials(edge: IpAddr, edge_is_passive: bool) -> Result<(), Breach> {
     if edge_is_passive && is_apipa(edge) { Err(Breach::NobodyDials(edge)) } else { Ok(()) }
+}
+
+/// The gateway's address that an edge peers with, where the edge's own address towards the gateway is `edge`.
+///
+/// # Errors
+/// The gateway has an APIPA address for APIPA peers alone.
+pub fn apipa_on_both_sides(gateway: IpAddr, edge: IpAddr) -> Result<(), Breach> {
+    if is_apipa(gateway) && !is_apipa(edge) {
+        return Err(Breach::ApipaOnOneSide { gateway, edge });
+    }
+    Ok(())
+}
+
+/// The TTL that an edge sends with. (What Azure sends with is not documented.)
+///
+/// # Errors
+/// One hop reaches no gateway but that of ExpressRoute.
+pub fn ttl(ttl: u8) -> Result<(), Breach> {
+    if ttl < 2 { Err(Breach::Ttl(ttl)) } else { Ok(()) }
 }
 
 /// The BGP peer address on-premises.
@@ -471,6 +525,30 @@ mod tests {
         assert_eq!(timers(hold(30), None), Err(Breach::HoldTime(30)));
         assert_eq!(timers(hold(180), Some(Duration::from_secs(10))), Err(Breach::Keepalive(10)));
         assert_eq!(timers(hold(30), None).unwrap_err().severity(), Severity::Warning);
+    }
+
+    #[test]
+    fn what_comes_of_a_hold_time_depends_on_it() {
+        let told = |seconds| timers(HoldTime::new(seconds).unwrap(), None).unwrap_err().to_string();
+        assert!(told(0).contains("no KEEPALIVEs"));
+        assert!([3, 30, 60].into_iter().all(|seconds| told(seconds).contains("reset again and again")));
+        assert!([61, 90, 179].into_iter().all(|seconds| told(seconds).contains("on this side alone")));
+        assert!([181, 240].into_iter().all(|seconds| told(seconds).contains("the smaller value holds")));
+    }
+
+    #[test]
+    fn an_apipa_gateway_wants_an_apipa_edge() {
+        let [apipa, twin, private] =
+            ["169.254.21.2", "169.254.21.1", "10.51.255.254"].map(|a| a.parse().unwrap());
+        assert_eq!(apipa_on_both_sides(apipa, twin), Ok(()));
+        assert_eq!(apipa_on_both_sides(private, private), Ok(()));
+        let breach = Breach::ApipaOnOneSide { gateway: apipa, edge: private };
+        assert_eq!(apipa_on_both_sides(apipa, private), Err(breach));
+    }
+
+    #[test]
+    fn one_hop_is_not_enough() {
+        assert_eq!((ttl(1), ttl(2), ttl(64)), (Err(Breach::Ttl(1)), Ok(()), Ok(())));
     }
 
     /// azure.md §8, rows 18 and 35.
