@@ -141,12 +141,7 @@ fn announced(decisions: &[Decision]) -> Vec<String> {
 
 /// The attributes that configuration can change.
 fn said(attributes: &Attributes) -> String {
-    let next_hop = match attributes.next_hop {
-        NextHop::Own => "self".to_owned(),
-        NextHop::Address(address) => address.to_string(),
-        NextHop::WithLinkLocal(global, _) => global.to_string(),
-    };
-    let mut text = format!("next hop {next_hop}");
+    let mut text = format!("next hop {}", next_hop(attributes));
     if !attributes.as_path.0.is_empty() {
         let _ = write!(text, ", AS path {}", attributes.as_path);
     }
@@ -161,8 +156,7 @@ fn said(attributes: &Attributes) -> String {
 
 fn listed(text: &mut String, name: &str, values: &[impl Display]) {
     if !values.is_empty() {
-        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-        *text += &format!(", {name} {}", values.join(" "));
+        *text += &format!(", {name} {}", words(values).join(" "));
     }
 }
 
@@ -195,7 +189,7 @@ fn of_deployment(deployment: &Deployment) -> String {
     text
 }
 
-/// Everything for programs; the decisions only where they are asked for, since there may be millions.
+/// Everything for programs; the reasons for decisions only where they are asked for, since there may be millions.
 fn document(loaded: &Loaded<Any>, explain: bool) -> Value {
     let edge = match &loaded.value {
         Some(Any::Edge(edge)) => Some(edge),
@@ -221,10 +215,44 @@ fn told(edge: &Edge, neighbor: &Neighbor, explain: bool) -> Value {
         "address": peer.transport.remote.ip(),
         "remote-as": peer.remote_as.0,
         "announced": decisions.iter().filter_map(Decision::route).count(),
+        "routes": decisions.iter().filter_map(route).collect::<Vec<_>>(),
     });
     let decision = |d: &Decision| json!({ "prefix": d.prefix, "announced": d.route().is_some(), "because": d.to_string() });
     if explain {
         value["decisions"] = decisions.iter().map(decision).collect();
     }
     value
+}
+
+/// What is said of a prefix; of a piece, also what it is a piece of.
+fn route(decision: &Decision) -> Option<Value> {
+    let attributes = &decision.route()?.attributes;
+    let piece_of = match &decision.because {
+        Reason::Piece { of, .. } => Some(of),
+        _ => None,
+    };
+    Some(json!({
+        "prefix": decision.prefix,
+        "piece-of": piece_of,
+        "next-hop": next_hop(attributes),
+        "origin": attributes.origin.to_string().to_ascii_lowercase(),
+        "as-path": attributes.as_path.to_string(),
+        "med": attributes.med,
+        "local-preference": attributes.local_pref,
+        "communities": words(&attributes.communities),
+        "extended-communities": words(&attributes.extended_communities),
+        "large-communities": words(&attributes.large_communities),
+    }))
+}
+
+fn next_hop(attributes: &Attributes) -> String {
+    match attributes.next_hop {
+        NextHop::Own => "self".to_owned(),
+        NextHop::Address(address) => address.to_string(),
+        NextHop::WithLinkLocal(global, _) => global.to_string(),
+    }
+}
+
+fn words(values: &[impl Display]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
 }

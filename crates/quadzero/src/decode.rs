@@ -86,13 +86,35 @@ fn offset(message: &[u8], error: &DecodeError) -> usize {
     }
 }
 
+/// How to get octets and nothing else.
+const ALONE: &str = "`tshark -r FILE -Y bgp -T fields -e tcp.payload` prints those of a capture alone, `xxd -p FILE` those of a file";
+
+/// Whether the text is a dump as of `tshark -x`, `tcpdump -X`, `hexdump -C` and `xxd`, whose lines begin with an offset.
+/// The first offset is 0, and what begins with 0 is no message; in a part of a dump, offsets grow with the lines.
+fn has_offsets(text: &str) -> bool {
+    let offset = |line: &str| {
+        let word = line.split_whitespace().next()?.trim_start_matches("0x").trim_end_matches(':');
+        let is_offset = (4..=8).contains(&word.len()) && line.trim().len() > word.len();
+        u32::from_str_radix(word, 16).ok().filter(|_| is_offset)
+    };
+    let mut offsets = text.lines().filter(|line| !line.trim().is_empty()).map(offset);
+    let first = offsets.next().flatten();
+    let mut second = || offsets.next().flatten();
+    first == Some(0)
+        || first.and_then(|first| first.checked_add(16)).is_some_and(|next| second() == Some(next))
+}
+
 /// The octets of a text of hexadecimal digits in pairs; spaces, newlines, colons and `0x` are passed over.
 fn octets(text: &str) -> Result<Vec<u8>, String> {
+    if has_offsets(text) {
+        return Err(format!("error: this is a dump with an offset in each line\n{ALONE}"));
+    }
     let mut digits = Vec::with_capacity(text.len());
     for word in text.split(|c: char| c.is_whitespace() || matches!(c, ':' | ',')) {
         let word = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")).unwrap_or(word);
         for c in word.chars() {
-            let digit = c.to_digit(16).ok_or_else(|| format!("error: {c:?} is not a hexadecimal digit"))?;
+            let digit =
+                c.to_digit(16).ok_or_else(|| format!("error: {c:?} is not a hexadecimal digit\n{ALONE}"))?;
             digits.push(digit as u8);
         }
     }
@@ -125,6 +147,27 @@ mod tests {
         assert!(octets("ffg0").unwrap_err().contains("'g'"));
         assert!(octets("fff").unwrap_err().contains("half an octet"));
         assert!(octets(" \n").unwrap_err().contains("no hexadecimal"));
+    }
+
+    #[test]
+    fn dumps_with_offsets_are_refused_with_what_prints_octets_alone() {
+        let dumps = [
+            "0000  ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff   ................\n0010  00 13 04            ...",
+            "00000000  ff ff ff ff ff ff ff ff  ff ff ff ff ff ff ff ff  |................|\n00000010  00 13 04 |...|\n00000013",
+            "\t0x0000:  4500 0047 1c46 4000 4006 b1e6 0a01 0004  E..G.F@.@.......\n\t0x0010:  0a33 fffe",
+            "00000000: ffff ffff ffff ffff ffff ffff ffff ffff  ................\n00000010: 0013 04",
+            "0040  ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff\n0050  00 13 04",
+        ];
+        for dump in dumps {
+            let error = octets(dump).unwrap_err();
+            assert!(
+                error.contains("offset in each line") && error.contains("tcp.payload"),
+                "{dump}: {error}"
+            );
+        }
+        for octets_alone in ["ffff ffff\nffff ffff", "0000", "0010\n0020"] {
+            assert!(octets(octets_alone).is_ok(), "{octets_alone}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::cli::{Failure, Logs};
 use clap::ValueEnum;
 use std::io::{self, IsTerminal};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 /// What logs look like.
@@ -14,19 +15,28 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging: `--log-level` before `RUST_LOG` before the command's own default.
+/// Lines that may wait for whoever reads standard error. What comes on top is lost: a reader that has stopped must not
+/// stop the sessions.
+const WAITING_LINES: usize = 4096;
+
+/// Starts logging: `--log-level` before `RUST_LOG` before the command's own default. What waits is written when the guard
+/// goes.
 ///
 /// # Errors
 /// The level is no filter.
-pub fn start(logs: &Logs, default: &str) -> Result<(), Failure> {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(logs, default)?).with_writer(io::stderr);
+pub fn start(logs: &Logs, default: &str) -> Result<WorkerGuard, Failure> {
+    let filter = filter(logs, default)?;
+    let writer =
+        NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES).thread_name("log");
+    let (writer, guard) = writer.finish(io::stderr());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // With standard error closed a complaint about that would end the process.
     let builder = builder.log_internal_errors(false);
     match logs.log_format {
         Format::Human => builder.with_ansi(styled(&io::stderr())).with_target(false).init(),
         Format::Json => builder.json().flatten_event(true).with_span_list(false).init(),
     }
-    Ok(())
+    Ok(guard)
 }
 
 fn filter(logs: &Logs, default: &str) -> Result<EnvFilter, Failure> {
@@ -34,9 +44,25 @@ fn filter(logs: &Logs, default: &str) -> Result<EnvFilter, Failure> {
     let Some(directives) = logs.log_level.clone().or_else(environment).filter(|d| !d.is_empty()) else {
         return Ok(EnvFilter::new(default));
     };
-    let wrong =
-        |error| Failure::Wrong(format!("error: the log level \"{directives}\" is no filter: {error}"));
-    EnvFilter::try_new(&directives).map_err(wrong)
+    let wrong = |error: String| {
+        Failure::Wrong(format!("error: the log level \"{directives}\" is no filter: {error}"))
+    };
+    // To the filter any word is the name of something that logs, and a misspelt level would switch everything off.
+    if let Some(word) =
+        logs.log_level.as_ref().and_then(|given| given.split(',').find(|word| is_no_level(word)))
+    {
+        return Err(wrong(format!("{word:?} is none of {}, nor like quadzero_fsm=trace", LEVELS.join(", "))));
+    }
+    EnvFilter::try_new(&directives).map_err(|error| wrong(error.to_string()))
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// A word by itself that no level is called.
+fn is_no_level(directive: &str) -> bool {
+    let word = directive.trim();
+    let is_word = !word.is_empty() && !word.contains(['=', '[', ':']);
+    is_word && !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word))
 }
 
 /// Whether color can be shown there; `NO_COLOR` turns it off (no-color.org).
