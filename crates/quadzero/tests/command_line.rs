@@ -87,6 +87,21 @@ fn json_is_one_document_with_the_lines_of_the_errors() {
 }
 
 #[test]
+fn json_tells_what_each_neighbor_is_told() {
+    let (_, out, _) = check(&["--format", "json"], "../../config/vpn-active-active-apipa.toml");
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let routes = |neighbor: usize| document["neighbors"][neighbor]["routes"].as_array().unwrap().clone();
+    assert_eq!((routes(0).len(), document["neighbors"][0]["announced"].as_u64()), (85, Some(85)));
+    let home = routes(1).into_iter().find(|route| route["prefix"] == "10.50.0.0/15").unwrap();
+    let expected = serde_json::json!({
+        "prefix": "10.50.0.0/15", "piece-of": null, "next-hop": "self", "origin": "igp", "as-path": "65010 65010 65010",
+        "med": null, "local-preference": null, "communities": [], "extended-communities": [], "large-communities": [],
+    });
+    assert_eq!(home, expected);
+    assert_eq!(routes(0).iter().filter(|route| route["piece-of"] == "0.0.0.0/0").count(), 84);
+}
+
+#[test]
 fn a_file_that_is_not_there_exits_2_and_says_which() {
     for command in [&["check"][..], &["lab"], &["run", "-c"], &["azure", "-c"]] {
         let (code, out, err) = told(&quadzero(&[command, &["/no/such/file.toml"]].concat()));
@@ -181,6 +196,18 @@ fn a_log_level_that_is_no_filter_exits_2() {
     let (code, _, err) = told(&quadzero(&["--log-level", "a=b=c", "decode", KEEPALIVE]));
     assert_eq!(code, Some(2));
     assert!(err.contains("a=b=c"), "{err}");
+}
+
+#[test]
+fn a_word_that_is_no_level_exits_2_and_the_levels_are_named() {
+    for word in ["verbose", "info,verbose"] {
+        let (code, _, err) = told(&quadzero(&["--log-level", word, "decode", KEEPALIVE]));
+        assert_eq!(code, Some(2));
+        assert!(err.contains("\"verbose\" is none of off, error, warn, info, debug, trace"), "{err}");
+    }
+    for sound in ["debug", "WARN", "off", "info,quadzero_fsm=trace"] {
+        assert_eq!(told(&quadzero(&["--log-level", sound, "decode", KEEPALIVE])).0, Some(0), "{sound}");
+    }
 }
 
 #[test]

@@ -64,6 +64,45 @@ fn what_is_wrong_is_told_with_line_caret_and_hint() {
 }
 
 #[test]
+fn a_file_of_another_kind_is_one_error_that_names_the_command_for_it() {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    let [edge, gateway, scenario] = ["vpn-active-standby", "azure-vpn-gateway", "lab"]
+        .map(|n| source(&config.join(n).with_extension("toml")));
+    let told = [
+        (
+            gateway.clone().edge().render(false),
+            "this is a gateway's file, and not an edge's file",
+            "quadzero azure -c FILE",
+        ),
+        (
+            scenario.clone().edge().render(false),
+            "this is a scenario, and not an edge's file",
+            "quadzero lab FILE",
+        ),
+        (
+            edge.clone().gateway().render(false),
+            "this is an edge's file, and not a gateway's file",
+            "quadzero run -c FILE",
+        ),
+        (
+            scenario.gateway().render(false),
+            "this is a scenario, and not a gateway's file",
+            "quadzero lab FILE",
+        ),
+        (edge.scenario().render(false), "this is an edge's file, and not a scenario", "quadzero run -c FILE"),
+        (
+            gateway.scenario().render(false),
+            "this is a gateway's file, and not a scenario",
+            "quadzero azure -c FILE",
+        ),
+    ];
+    for (told, what, command) in told {
+        assert_eq!(told.matches("error: ").count(), 1, "{told}");
+        assert!(told.contains(what) && told.contains(command), "{told}");
+    }
+}
+
+#[test]
 fn five_mistakes_are_five_errors_with_their_lines() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check/five-mistakes.toml");
     let loaded = source(&path).any();

@@ -111,3 +111,19 @@ fn an_active_standby_gateway_has_one_session_and_its_public_address_as_next_hop(
     let by_gateway = routes.iter().find(|row| row["source"] == "VirtualNetworkGateway").unwrap();
     assert_eq!(by_gateway["nextHopIpAddress"][0], "203.0.113.4");
 }
+
+#[test]
+fn a_scenario_may_expect_an_appliance_and_azures_platform() {
+    let subnet = "name = \"workload\"\nprefix = \"10.1.1.0/24\"\n";
+    let route = "[[azure.vnet.subnet.route]]\nname = \"fw\"\nprefix = \"20.118.99.224/32\"\n\
+                 next-hop-type = \"VirtualAppliance\"\nnext-hop = \"10.1.1.4\"\n";
+    let with = format!("{subnet}{route}");
+    let expected = "to = \"20.118.99.224\"\noutcome = \"internet\"\nkms = \"works\"";
+    let now = "to = \"20.118.99.224\"\noutcome = \"appliance\"\nkms = \"depends\"";
+    let platform = "[[expect]]\nfrom = \"workload\"\nto = \"168.63.129.16\"\noutcome = \"platform\"\n";
+    let scenario = changed(&[(subnet, &with), (expected, now)]) + platform;
+    let output = lab("appliance", &scenario, &["--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(goes(&output, KMS[0]), "appliance depends");
+    assert_eq!(goes(&output, "168.63.129.16"), "platform -");
+}

@@ -42,6 +42,40 @@ pub struct Loaded<T> {
     pub value: Option<T>,
 }
 
+/// The three kinds of files, told apart by the tables at their top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Scenario,
+    Gateway,
+    Edge,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Scenario, Self::Gateway, Self::Edge];
+
+    const fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::Scenario => &["edge", "azure", "expect"],
+            Self::Gateway => &["gateway", "vnet"],
+            Self::Edge => &["bgp", "neighbor-defaults", "originate", "exception", "neighbor"],
+        }
+    }
+
+    const fn words(self) -> [&'static str; 2] {
+        match self {
+            Self::Scenario => ["a scenario", "quadzero lab FILE"],
+            Self::Gateway => ["a gateway's file", "quadzero azure -c FILE"],
+            Self::Edge => ["an edge's file", "quadzero run -c FILE"],
+        }
+    }
+
+    /// The first table of this kind in a file.
+    fn found(self, document: &DeTable<'_>) -> Option<Span> {
+        let own = document.keys().filter(|key| self.tables().contains(&key.get_ref().as_ref()));
+        own.map(Spanned::span).min_by_key(|span| span.start)
+    }
+}
+
 /// The value of any of the three kinds of files.
 pub enum Any {
     /// It has a `[bgp]`.
@@ -73,50 +107,58 @@ impl Source {
 
     /// Reads an edge.
     pub fn edge(self) -> Loaded<Edge> {
-        self.load(edge::File::fields, edge::File::check)
+        self.load(Kind::Edge, edge::File::fields, edge::File::check)
     }
 
     /// Reads a gateway with its networks.
     pub fn gateway(self) -> Loaded<Deployment> {
-        self.load(azure::File::fields, |file, _, out| file.check(out))
+        self.load(Kind::Gateway, azure::File::fields, |file, _, out| file.check(out))
     }
 
     /// Reads a scenario.
     pub fn scenario(self) -> Loaded<Scenario> {
-        self.load(scenario::File::fields, scenario::File::check)
+        self.load(Kind::Scenario, scenario::File::fields, scenario::File::check)
     }
 
     /// Reads what the file's tables say that it is; an edge where they do not.
     pub fn any(self) -> Loaded<Any> {
         let (document, _) = DeTable::parse_recoverable(&self.text);
-        let has = |key| document.get_ref().contains_key(key);
-        if has("edge") || has("azure") || has("expect") {
-            self.scenario().map(Any::Scenario)
-        } else if has("gateway") || has("vnet") {
-            self.gateway().map(Any::Gateway)
-        } else {
-            self.edge().map(Any::Edge)
+        match Kind::ALL.into_iter().find(|kind| kind.found(document.get_ref()).is_some()) {
+            Some(Kind::Scenario) => self.scenario().map(Any::Scenario),
+            Some(Kind::Gateway) => self.gateway().map(Any::Gateway),
+            Some(Kind::Edge) | None => self.edge().map(Any::Edge),
         }
     }
 
     fn load<F, T>(
         self,
+        kind: Kind,
         fields: fn(&mut Table<'_>) -> F,
         check: fn(&F, &Path, &mut Vec<Diagnostic>) -> Option<T>,
     ) -> Loaded<T> {
         let mut out = Vec::new();
-        let file = self.read_with(fields, &mut out);
+        let file = self.read_with(kind, fields, &mut out);
         let value = file.and_then(|file| check(&file, &self.folder(), &mut out));
         let out = in_order(out);
         let value = value.filter(|_| out.iter().all(|d| d.severity != Severity::Error));
-        Loaded { source: self, diagnostics: out, value }
+        Loaded { source: self, diagnostics: shortened(out), value }
     }
 
-    /// `None` if it is not even TOML: what the parser makes of the rest would be guesses.
-    fn read_with<F>(&self, fields: fn(&mut Table<'_>) -> F, out: &mut Vec<Diagnostic>) -> Option<F> {
+    /// `None` if it is not even TOML: what the parser makes of the rest would be guesses. And if it is a file of another
+    /// kind, whose every key would be an error.
+    fn read_with<F>(
+        &self,
+        kind: Kind,
+        fields: fn(&mut Table<'_>) -> F,
+        out: &mut Vec<Diagnostic>,
+    ) -> Option<F> {
         let (document, errors) = DeTable::parse_recoverable(&self.text);
         out.extend(errors.iter().map(not_toml));
         if !errors.is_empty() {
+            return None;
+        }
+        if let Some(error) = other_kind(kind, document.get_ref()) {
+            out.push(error);
             return None;
         }
         let mut table = Table::document(&document, out);
@@ -166,11 +208,42 @@ fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics
 }
 
+/// The file has no table of this kind, and one of another.
+fn other_kind(wanted: Kind, document: &DeTable<'_>) -> Option<Diagnostic> {
+    if wanted.found(document).is_some() {
+        return None;
+    }
+    let (found, span) = Kind::ALL.into_iter().find_map(|kind| Some((kind, kind.found(document)?)))?;
+    let ([is, command], [is_not, _]) = (found.words(), wanted.words());
+    let error = Diagnostic::error(span, format!("this is {is}, and not {is_not}"));
+    Some(error.label("tells so").hint(format!("it is for `{command}`")))
+}
+
 fn not_toml(error: &toml::de::Error) -> Diagnostic {
     let diagnostic = Diagnostic::error(error.span().unwrap_or(0..0), error.message()).label("not TOML");
     let unquoted =
         ["quoted", "invalid float", "invalid integer"].iter().any(|word| error.message().contains(word));
-    if unquoted { diagnostic.hint("addresses, prefixes and words stand in quotes") } else { diagnostic }
+    if unquoted {
+        diagnostic.hint("addresses, prefixes and words stand in quotes")
+    } else if error.message().contains("duplicate key") {
+        diagnostic
+            .label("once more")
+            .hint("a key stands once in a table; what there are several of has double brackets, [[..]]")
+    } else {
+        diagnostic
+    }
+}
+
+/// Nobody reads more at once, and each takes time to show: the first hundred, and how many more there are.
+fn shortened(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    const SHOWN: usize = 100;
+    let more = diagnostics.len().saturating_sub(SHOWN);
+    diagnostics.truncate(SHOWN);
+    if let (1.., Some(last)) = (more, diagnostics.last()) {
+        let span = last.span.clone();
+        diagnostics.push(Diagnostic::error(span, format!("and {more} more; mend these first")));
+    }
+    diagnostics
 }
 
 /// The value without its place.

@@ -13,20 +13,44 @@ pub(super) type Node<'a> = Spanned<DeValue<'a>>;
 
 /// Something that a TOML value can be read as.
 pub(super) trait Value: Sized {
+    /// What such a value looks like in a file, for hints.
+    fn example() -> String;
+
+    /// How the key stands in a file with such a value, for hints.
+    fn line(key: &str) -> String {
+        format!("{key} = {}", Self::example())
+    }
+
     /// Reads the value, or says why not and gives `None`.
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self>;
 }
 
 impl<T: Value> Value for Spanned<T> {
+    fn example() -> String {
+        T::example()
+    }
+
+    fn line(key: &str) -> String {
+        T::line(key)
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         T::read(node, out).map(|value| Self::new(node.span(), value))
     }
 }
 
 impl<T: Value> Value for Vec<T> {
+    fn example() -> String {
+        format!("[{}]", T::example())
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         let DeValue::Array(elements) = node.get_ref() else {
-            out.push(wrong_type(node, "an array"));
+            out.push(match node.get_ref() {
+                DeValue::Table(_) => wrong_type(node, "an array")
+                    .hint("of these there may be several: in double brackets, [[..]]"),
+                _ => wrong_type(node, "an array").hint(format!("like {}", Self::example())),
+            });
             return None;
         };
         // All are read before one that is wrong costs the list: each has its own error.
@@ -49,10 +73,19 @@ impl<'a> Table<'a> {
         Table { entries: document.get_ref(), span: document.span(), known: Vec::new(), out }
     }
 
-    /// `None`, and a diagnostic, if the value is no table.
-    pub(super) fn open(node: &'a Node<'a>, out: &'a mut Vec<Diagnostic>) -> Option<Self> {
+    /// `None`, and a diagnostic with the hint, if the value is no table.
+    pub(super) fn open(
+        node: &'a Node<'a>,
+        hint: impl FnOnce() -> String,
+        out: &'a mut Vec<Diagnostic>,
+    ) -> Option<Self> {
         let DeValue::Table(entries) = node.get_ref() else {
-            out.push(wrong_type(node, "a table"));
+            out.push(match node.get_ref() {
+                DeValue::Array(_) => {
+                    wrong_type(node, "a table").hint("there is only one of these: in single brackets, [..]")
+                }
+                _ => wrong_type(node, "a table").hint(hint()),
+            });
             return None;
         };
         Some(Table { entries, span: node.span(), known: Vec::new(), out })
@@ -77,7 +110,7 @@ impl<'a> Table<'a> {
     /// A key that must be there.
     pub(super) fn required<T: Value>(&mut self, key: &str) -> Option<Spanned<T>> {
         if !self.entries.contains_key(key) {
-            self.out.push(missing(self.span(), key));
+            self.out.push(missing::<T>(self.span(), key));
         }
         self.optional(key)
     }
@@ -103,9 +136,9 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A key that must be in the table with this header.
-pub(super) fn missing(span: Span, key: &str) -> Diagnostic {
-    Diagnostic::error(span, format!("`{key}` is missing")).label(format!("needs `{key}`"))
+/// A key with a value of this type that must be in the table with this header.
+pub(super) fn missing<T: Value>(span: Span, key: &str) -> Diagnostic {
+    Diagnostic::error(span, format!("`{key}` is missing")).label(format!("needs `{key}`")).hint(T::line(key))
 }
 
 /// A value of another type than wanted. The value itself is not told: it may be a secret.
@@ -160,11 +193,18 @@ macro_rules! record {
         }
 
         impl $crate::config::reader::Value for $Name {
+            fn example() -> String {
+                let keys: Vec<String> =
+                    [$($crate::config::reader::record!(@example $need $field $Type)),*].into_iter().flatten().collect();
+                if keys.is_empty() { "{ .. }".to_owned() } else { format!("{{ {} }}", keys.join(", ")) }
+            }
+
             fn read(
                 node: &$crate::config::reader::Node<'_>,
                 out: &mut Vec<$crate::config::diagnostic::Diagnostic>,
             ) -> Option<Self> {
-                let mut table = $crate::config::reader::Table::open(node, out)?;
+                let hint = || format!("like {}", <Self as $crate::config::reader::Value>::example());
+                let mut table = $crate::config::reader::Table::open(node, hint, out)?;
                 let record = Self::fields(&mut table);
                 table.finish();
                 Some(record)
@@ -178,6 +218,10 @@ macro_rules! record {
             }
         }
     };
+    (@example required $field:ident $Type:ty) => {
+        Some(<$Type as $crate::config::reader::Value>::line(&stringify!($field).replace('_', "-")))
+    };
+    (@example $need:ident $field:ident $Type:ty) => { None };
     (@type many $Type:ty) => { Vec<$Type> };
     (@type flatten $Type:ty) => { $Type };
     (@type $need:ident $Type:ty) => { Option<toml::Spanned<$Type>> };

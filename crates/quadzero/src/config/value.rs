@@ -28,13 +28,13 @@ impl Problem {
 }
 
 /// Reads a string by `parse`.
-pub(super) fn text<T>(
+pub(super) fn text<T: Value>(
     node: &Node<'_>,
     out: &mut Vec<Diagnostic>,
     parse: impl FnOnce(&str) -> Result<T, Problem>,
 ) -> Option<T> {
     let DeValue::String(text) = node.get_ref() else {
-        out.push(wrong_type(node, "a string"));
+        out.push(wrong_type(node, "a string").hint(format!("like {}", T::example())));
         return None;
     };
     take(node, out, parse(text))
@@ -59,7 +59,9 @@ fn number<T: TryFrom<i128>>(
     most: i128,
 ) -> Option<T> {
     let Some(number) = integer(node) else {
-        out.push(wrong_type(node, "an integer"));
+        out.push(
+            wrong_type(node, "an integer").hint(format!("a number without quotes, from {least} to {most}")),
+        );
         return None;
     };
     let in_range = (least..=most).contains(&number).then(|| T::try_from(number).ok()).flatten();
@@ -68,8 +70,12 @@ fn number<T: TryFrom<i128>>(
 }
 
 macro_rules! numbers {
-    ($($Type:ty: $least:literal ..= $most:expr,)*) => { $(
+    ($($Type:ty: $least:literal ..= $most:expr, like $example:literal;)*) => { $(
         impl Value for $Type {
+            fn example() -> String {
+                $example.to_string()
+            }
+
             fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
                 number(node, out, $least, i128::from($most))
             }
@@ -78,18 +84,26 @@ macro_rules! numbers {
 }
 
 numbers! {
-    u8: 0..=u8::MAX,
-    u16: 1..=u16::MAX,
-    u32: 0..=u32::MAX,
+    u8: 0..=u8::MAX, like 64;
+    u16: 1..=u16::MAX, like 179;
+    u32: 0..=u32::MAX, like 100;
 }
 
 impl Value for usize {
+    fn example() -> String {
+        "1000".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         number(node, out, 1, u32::MAX.into())
     }
 }
 
 impl Value for Asn {
+    fn example() -> String {
+        "65010".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         // RFC 7607 reserves 0 and RFC 7300 the last one.
         number(node, out, 1, i128::from(u32::MAX) - 1).map(Self)
@@ -97,16 +111,24 @@ impl Value for Asn {
 }
 
 impl Value for bool {
+    fn example() -> String {
+        "true".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         let boolean = node.get_ref().as_bool();
         if boolean.is_none() {
-            out.push(wrong_type(node, "true or false"));
+            out.push(wrong_type(node, "true or false").hint("without quotes"));
         }
         boolean
     }
 }
 
 impl Value for String {
+    fn example() -> String {
+        "\"on-premises\"".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         let some = |text: &str| match text.trim() {
             "" => Err(Problem::new("an empty string", "leave the key out, or give it a value")),
@@ -117,6 +139,10 @@ impl Value for String {
 }
 
 impl Value for Duration {
+    fn example() -> String {
+        "\"3s\"".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         let how = "seconds (3), or a text like \"500ms\", \"3s\", \"2m\", \"1h\"";
         let found = match node.get_ref() {
@@ -151,6 +177,10 @@ fn duration(text: &str) -> Option<Duration> {
 }
 
 impl Value for HoldTime {
+    fn example() -> String {
+        "180".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         if integer(node) == Some(0) {
             return Some(Self::ZERO);
@@ -173,6 +203,10 @@ impl Value for HoldTime {
 }
 
 impl Value for RestartTime {
+    fn example() -> String {
+        "\"2m\"".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         let duration = Duration::read(node, out)?;
         let whole = (duration.subsec_nanos() == 0).then(|| u16::try_from(duration.as_secs()).ok()).flatten();
@@ -182,6 +216,10 @@ impl Value for RestartTime {
 }
 
 impl Value for RouterId {
+    fn example() -> String {
+        "\"192.0.2.1\"".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         let hint =
             "four octets written like an address and unique in the AS, usually an IPv4 address of this host";
@@ -195,6 +233,10 @@ impl Value for RouterId {
 }
 
 impl Value for IpAddr {
+    fn example() -> String {
+        "\"10.1.0.4\"".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         text(node, out, address)
     }
@@ -213,6 +255,10 @@ fn address(text: &str) -> Result<IpAddr, Problem> {
 }
 
 impl Value for Ipv4Addr {
+    fn example() -> String {
+        "\"10.1.0.4\"".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         text(node, out, |text| match address(text)? {
             IpAddr::V4(address) => Ok(address),
@@ -224,6 +270,10 @@ impl Value for Ipv4Addr {
 }
 
 impl Value for SocketAddr {
+    fn example() -> String {
+        "\"0.0.0.0:179\"".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         text(node, out, |text| {
             text.parse().map_err(|_| {
@@ -238,12 +288,20 @@ impl Value for SocketAddr {
 }
 
 impl Value for IpNet {
+    fn example() -> String {
+        "\"10.1.0.0/16\"".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         text(node, out, prefix)
     }
 }
 
 impl Value for Ipv4Net {
+    fn example() -> String {
+        "\"10.1.0.0/16\"".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         text(node, out, |text| match prefix(text)? {
             IpNet::V4(net) => Ok(net),
@@ -275,6 +333,10 @@ fn prefix(text: &str) -> Result<IpNet, Problem> {
 }
 
 impl Value for NextHop {
+    fn example() -> String {
+        "\"self\"".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         text(node, out, |text| match text {
             "self" => Ok(Self::Own),
@@ -287,6 +349,10 @@ impl Value for NextHop {
 }
 
 impl Value for Md5Key {
+    fn example() -> String {
+        "\"..\"".to_owned()
+    }
+
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         let problem = || Problem::new("not a TCP MD5 key (RFC 2385)", "1 to 80 octets");
         text(node, out, |text| Self::new(text.as_bytes()).ok_or_else(problem))
@@ -294,8 +360,12 @@ impl Value for Md5Key {
 }
 
 macro_rules! parsed {
-    ($($Type:ty: $what:literal, $hint:literal;)*) => { $(
+    ($($Type:ty: $what:literal, $hint:literal, $example:literal;)*) => { $(
         impl Value for $Type {
+            fn example() -> String {
+                $example.to_owned()
+            }
+
             fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
                 let problem = |text: &str| Problem::new(format!(concat!("\"{}\" is not ", $what), text), $hint);
                 text(node, out, |text| text.parse().map_err(|_| problem(text)))
@@ -305,13 +375,15 @@ macro_rules! parsed {
 }
 
 parsed! {
-    Community: "a community", "like \"65010:100\", or \"no-export\", \"no-advertise\", \"graceful-shutdown\"";
-    ExtendedCommunity: "an extended community", "like \"rt:65010:1\", \"soo:65010:1\" or \"0x0002fde800000064\"";
-    LargeCommunity: "a large community", "like \"65010:1:2\"";
+    Community: "a community", "like \"65010:100\", or \"no-export\", \"no-advertise\", \"graceful-shutdown\"",
+        "\"65010:100\"";
+    ExtendedCommunity: "an extended community", "like \"rt:65010:1\", \"soo:65010:1\" or \"0x0002fde800000064\"",
+        "\"rt:65010:1\"";
+    LargeCommunity: "a large community", "like \"65010:1:2\"", "\"65010:1:2\"";
 }
 
 /// Reads one word of a list.
-pub(super) fn word<T: Copy>(
+pub(super) fn word<T: Copy + Value>(
     node: &Node<'_>,
     out: &mut Vec<Diagnostic>,
     what: &str,
@@ -334,6 +406,10 @@ pub(super) fn word<T: Copy>(
 macro_rules! words {
     ($($Type:ty: $what:literal { $($word:literal => $value:expr,)* })*) => { $(
         impl $crate::config::reader::Value for $Type {
+            fn example() -> String {
+                [$(concat!("\"", $word, "\"")),*].join(" | ")
+            }
+
             fn read(
                 node: &$crate::config::reader::Node<'_>,
                 out: &mut Vec<$crate::config::diagnostic::Diagnostic>,

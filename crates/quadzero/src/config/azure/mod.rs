@@ -150,7 +150,10 @@ fn of_subnet(keys: &file::Subnet, breach: &Breach) -> Span {
 /// The mode says how many instances there are; both are given so that neither is a surprise.
 fn check_instances(keys: &file::Gateway, out: &mut Vec<Diagnostic>) {
     if keys.instance.is_empty() {
-        out.push(missing(keys.span(), "instance").hint("[[gateway.instance]] with its address"));
+        out.push(
+            missing::<Vec<file::Instance>>(keys.span(), "instance")
+                .hint("[[gateway.instance]] with its address"),
+        );
     }
     let Some(mode) = &keys.mode else { return };
     let (wanted, words) = match mode.get_ref() {

@@ -44,6 +44,11 @@ impl Rules<'_> {
             AzureKind::ExpressRoute => self.expressroute(peer),
             AzureKind::RouteServer | AzureKind::VirtualWan => self.two_octet_as(),
         }
+        if let Some(multihop) = &self.keys.multihop
+            && *self.kind.get_ref() != AzureKind::ExpressRoute
+        {
+            self.report(multihop.span(), rules::ttl(*multihop.get_ref()));
+        }
         self.addresses();
     }
 
@@ -55,10 +60,19 @@ impl Rules<'_> {
         let (Some(own), Some(remote)) = (&self.bgp.asn, &self.keys.remote_as) else { return };
         let kind = *self.kind.get_ref();
         // ExpressRoute reserves fewer numbers on our side (ER-ROUTE).
-        if kind != AzureKind::ExpressRoute || matches!(own.get_ref().0, 12076 | 65515..=65520) {
+        let reserves = kind != AzureKind::ExpressRoute || matches!(own.get_ref().0, 12076 | 65515..=65520);
+        if own.get_ref() == remote.get_ref() {
+            let same = breach(remote.span(), &Breach::SameAsn(*own.get_ref()));
+            self.out.push(same.related(own.span(), "our own"));
+        } else if reserves {
             self.report(own.span(), rules::peer_asn(*own.get_ref(), *remote.get_ref()));
         }
         match kind {
+            AzureKind::VpnGateway if *remote.get_ref() == EXPRESSROUTE => {
+                let error = Diagnostic::error(remote.span(), "AS 12076 is ExpressRoute's");
+                let error = error.related(self.kind.span(), "this kind never has it");
+                self.out.push(error.hint("kind = \"expressroute\""));
+            }
             AzureKind::VpnGateway => self.report(remote.span(), rules::gateway_asn(*remote.get_ref())),
             AzureKind::ExpressRoute => self.remote_as(remote, EXPRESSROUTE),
             AzureKind::RouteServer | AzureKind::VirtualWan => self.remote_as(remote, FIXED),
@@ -83,17 +97,26 @@ impl Rules<'_> {
             // The gateway peers from an APIPA address exactly when its peer has one: its own tells ours.
             self.report(span, rules::somebody_dials(*address.get_ref(), peer.mode == Mode::Passive));
         }
-        let hold = self.keys.timers.hold_time.as_ref().map(Spanned::span);
-        let keepalive = self.keys.timers.keepalive.as_ref().map(Spanned::span);
-        if let Some(span) = hold.or(keepalive) {
-            self.report(span, rules::timers(peer.timers.hold, peer.timers.keepalive));
+        if let (Some(address), Some(local)) = (&self.keys.address, &self.keys.local_address) {
+            self.report(local.span(), rules::apipa_on_both_sides(*address.get_ref(), *local.get_ref()));
         }
+        self.timers(peer);
         if let Some(span) = self.password() {
             let warning = Diagnostic::warning(span, "Azure's VPN gateways have no setting for TCP MD5");
             self.out.push(
                 warning.hint("leave it out: the session would never come up; IPsec protects it already"),
             );
         }
+    }
+
+    fn timers(&mut self, peer: &PeerConfig) {
+        let Err(found) = rules::timers(peer.timers.hold, peer.timers.keepalive) else { return };
+        let keys = &self.keys.timers;
+        let span = match found {
+            Breach::Keepalive(_) => keys.keepalive.as_ref().map(Spanned::span),
+            _ => keys.hold_time.as_ref().map(Spanned::span),
+        };
+        self.out.extend(span.map(|span| breach(span, &found)));
     }
 
     fn password(&self) -> Option<Span> {

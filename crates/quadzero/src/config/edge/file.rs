@@ -207,9 +207,9 @@ words! {
         "china" => Self::China,
     }
     ExceptionMode: "a mode of an exception" {
-        "announce" => Self::Announce,
         "carve-out" => Self::CarveOut,
         "udr" => Self::Udr,
+        "announce" => Self::Announce,
     }
     AzureKind: "a gateway of Azure" {
         "vpn-gateway" => Self::VpnGateway,

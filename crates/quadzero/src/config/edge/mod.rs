@@ -11,7 +11,7 @@ pub(super) use file::File;
 pub(super) use azure::breach;
 pub(super) use neighbor::unique;
 
-use super::diagnostic::{Diagnostic, Span};
+use super::diagnostic::{Diagnostic, Severity, Span};
 use super::get;
 use super::reader::Record;
 use quadzero_codec::{Asn, RouterId};
@@ -57,8 +57,20 @@ impl File {
         }
         let bgp = self.bgp.as_ref()?.get_ref();
         let merged = neighbor::merged(self, out);
-        let check = |keys| self.check_neighbor(bgp, keys, policy.as_ref(), folder, out);
-        let neighbors: Vec<Neighbor> = merged.iter().filter_map(check).collect();
+        // Where something is wrong already, that may be why nothing is left to announce.
+        let whole = policy.as_ref().filter(|_| !self.originate.is_empty() && !has_error(out));
+        let mut silence = whole.map(routes::Silence::new);
+        let mut neighbors = Vec::new();
+        for keys in &merged {
+            let before = out.len();
+            let neighbor = self.check_neighbor(bgp, keys, policy.as_ref(), folder, out);
+            if let (Some(neighbor), Some(silence)) = (&neighbor, &mut silence)
+                && !has_error(&out[before..])
+            {
+                silence.check(keys, &neighbor.policy, out);
+            }
+            neighbors.extend(neighbor);
+        }
         let listen = listen(bgp, &neighbors);
         Some(Edge {
             asn: get(&bgp.asn)?,
@@ -99,6 +111,10 @@ impl File {
         }
         Some(Neighbor { peer, policy: told, azure: keys.azure_kind() })
     }
+}
+
+fn has_error(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }
 
 impl file::Neighbor {

@@ -45,7 +45,8 @@ pub(in crate::config) fn unique<'a, T: std::hash::Hash + Eq + std::fmt::Display 
     for value in values {
         if let Some(first) = seen.get(value.get_ref()) {
             let error = Diagnostic::error(value.span(), format!("the {what} {} is taken", value.get_ref()));
-            out.push(error.label("once more").related(first.clone(), "first here"));
+            let hint = format!("each {what} stands once: change one of the two, or take it out");
+            out.push(error.label("once more").related(first.clone(), "first here").hint(hint));
         } else {
             seen.insert(value.get_ref(), value.span());
         }
@@ -60,8 +61,9 @@ pub(super) fn peer(
     folder: &Path,
     out: &mut Vec<Diagnostic>,
 ) -> Option<PeerConfig> {
-    let lacks = ["address", "remote-as"].into_iter().filter(|key| !neighbor.has(key));
-    out.extend(lacks.map(|key| missing(neighbor.span(), key)));
+    let lacks = |key: &str| !neighbor.has(key);
+    out.extend(lacks("address").then(|| missing::<IpAddr>(neighbor.span(), "address")));
+    out.extend(lacks("remote-as").then(|| missing::<Asn>(neighbor.span(), "remote-as")));
     let timers = timers(neighbor, out);
     let md5 = md5(neighbor, folder, out);
     let families = families(neighbor, out);

@@ -7,13 +7,14 @@ use crate::config::diagnostic::{Diagnostic, Severity, Span};
 use crate::config::reader::{Record, closest};
 use crate::config::{from_words, get};
 use ipnet::IpNet;
-use quadzero_codec::{Family, NextHop};
+use quadzero_codec::{Family, NextHop, Role};
 use quadzero_fsm::PeerConfig;
 use quadzero_policy::{
     Decision, ExceptionSet, NeighborPolicy, Origination, Overrides, Policy, PolicyError, Reason, Source,
-    Template,
+    Template, carve,
 };
 use quadzero_rib::Route;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use toml::Spanned;
 
@@ -28,6 +29,7 @@ pub(super) fn policy(file: &file::File, out: &mut Vec<Diagnostic>) -> Option<Pol
     let exceptions = file.exception.iter().filter_map(|keys| exception(keys, out)).collect();
     check_names(file, out);
     check_carve_outs(file, out);
+    check_eaten(file, out);
     let reported = out.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let all = Policy::new(originations, exceptions);
     if reported { all.ok() } else { sound(all, "", file.start(), out) }
@@ -185,7 +187,7 @@ fn template(keys: &RouteKeys) -> Template {
     }
 }
 
-fn overrides(keys: &RouteKeys) -> Overrides {
+fn overrides(keys: &RouteKeys, role: Option<Role>) -> Overrides {
     Overrides {
         next_hop: get(&keys.next_hop),
         origin: get(&keys.origin),
@@ -195,6 +197,7 @@ fn overrides(keys: &RouteKeys) -> Overrides {
         communities: get(&keys.communities).unwrap_or_default(),
         extended_communities: get(&keys.extended_communities).unwrap_or_default(),
         large_communities: get(&keys.large_communities).unwrap_or_default(),
+        only_to_customer: matches!(role, Some(Role::Provider | Role::Peer | Role::RouteServer)),
     }
 }
 
@@ -212,6 +215,36 @@ fn check_names(file: &file::File, out: &mut Vec<Diagnostic>) {
             let error = Diagnostic::error(name.span(), format!("the name {} is taken", name.get_ref()));
             out.push(error.related(prefix.span(), "an origination has it"));
         }
+    }
+}
+
+/// An exception that takes all of an origination is no exception.
+fn check_eaten(file: &file::File, out: &mut Vec<Diagnostic>) {
+    let excepted = |wanted: ExceptionMode| {
+        let sets = file.exception.iter().filter(move |keys| get(&keys.mode) == Some(wanted));
+        sets.flat_map(|keys| &keys.prefixes).flat_map(|list| list.get_ref())
+    };
+    let holes: Vec<IpNet> = excepted(ExceptionMode::CarveOut).map(|hole| *hole.get_ref()).collect();
+    for (_, prefix) in file.originate.iter().flat_map(originated) {
+        let net = prefix.get_ref();
+        let hole = excepted(ExceptionMode::CarveOut).find(|hole| hole.get_ref().contains(net));
+        // Or several small ones together do what one large one does.
+        let part = excepted(ExceptionMode::CarveOut).find(|part| net.contains(part.get_ref()));
+        let hole = hole.or(part).filter(|_| carve(*net, &holes).is_empty());
+        let entry = || excepted(ExceptionMode::Udr).find(|entry| entry.get_ref() == net);
+        let (exception, message) = match (hole, entry()) {
+            (Some(hole), _) => (hole, format!("nothing of {net} is announced: exceptions take all of it")),
+            (None, Some(entry)) => {
+                (entry, format!("{net} is announced, and a route table then sends all of it elsewhere"))
+            }
+            (None, None) => continue,
+        };
+        let warning = Diagnostic::warning(exception.span(), message).label("this exception");
+        out.push(
+            warning
+                .related(prefix.span(), "what is originated")
+                .hint("an exception is a part of it: take out the one or the other"),
+        );
     }
 }
 
@@ -247,7 +280,7 @@ pub(super) fn neighbor_policy(keys: &file::Neighbor, peer: &PeerConfig) -> Neigh
         remote_as: peer.remote_as,
         families: peer.families.clone(),
         announce: get(&keys.announce).map(names),
-        overrides: overrides(&keys.route),
+        overrides: overrides(&keys.route, peer.role),
     }
 }
 
@@ -279,7 +312,7 @@ fn some_of(names: &[String]) -> String {
     names[..names.len().min(SHOWN)].join(", ") + more
 }
 
-/// What the neighbor would be told can be said over its session, and is not nothing.
+/// What the neighbor would be told can be said over its session.
 pub(super) fn check_decisions(
     keys: &file::Neighbor,
     peer: &PeerConfig,
@@ -288,10 +321,6 @@ pub(super) fn check_decisions(
 ) {
     check_listed(keys, decisions, out);
     let announced = || decisions.iter().filter_map(Decision::route);
-    if let Some(announce) = keys.announce.as_ref().filter(|_| announced().next().is_none()) {
-        let message = format!("neighbor {} is told nothing", peer.name);
-        out.push(Diagnostic::warning(announce.span(), message).hint("`quadzero check --explain` tells why"));
-    }
     let own = Family::of(&IpNet::from(peer.transport.remote.ip()));
     let unsayable =
         |route: &&Route| route.attributes.next_hop == NextHop::Own && Family::of(&route.prefix) != own;
@@ -300,6 +329,28 @@ pub(super) fn check_decisions(
         let message = format!("{} cannot have the next hop \"self\" over this session", route.prefix);
         let error = Diagnostic::error(span, message).hint("give it a next-hop of its own family");
         out.push(error.label(format!("the session itself is of {own}")));
+    }
+}
+
+/// Who is told nothing at all. A thousand neighbors alike are one question.
+pub(super) struct Silence<'a> {
+    policy: &'a Policy,
+    answers: HashMap<(Vec<Family>, Option<Vec<String>>), bool>,
+}
+
+impl<'a> Silence<'a> {
+    pub(super) fn new(policy: &'a Policy) -> Self {
+        Self { policy, answers: HashMap::new() }
+    }
+
+    /// Warns if the neighbor is one of those.
+    pub(super) fn check(&mut self, keys: &file::Neighbor, told: &NeighborPolicy, out: &mut Vec<Diagnostic>) {
+        let question = (told.families.clone(), told.announce.clone());
+        if *self.answers.entry(question).or_insert_with(|| self.policy.routes(told).is_empty()) {
+            let span = keys.announce.as_ref().map_or_else(|| keys.span(), Spanned::span);
+            let message = format!("neighbor {} is told nothing", told.name);
+            out.push(Diagnostic::warning(span, message).hint("`quadzero check --explain` tells why"));
+        }
     }
 }
 
