@@ -53,6 +53,10 @@ pub struct Timers {
     pub idle_hold_max: Duration,
     /// A session Established for this long forgets the back-off. Default 300 s.
     pub stable_after: Duration,
+    /// The least time between two differences that a peer is told (MinRouteAdvertisementIntervalTimer, RFC 4271 §9.2.1.1; as all
+    /// that we announce is ours, MinASOriginationIntervalTimer, too). Default 0, like other daemons' today: what changes is few
+    /// and matters, above all a default route that has to go.
+    pub advertisement_interval: Duration,
     /// SendHoldTime (RFC 9687); `None`: the greater of 8 minutes and twice the Hold Time.
     pub send_hold: Option<Duration>,
 }
@@ -67,6 +71,7 @@ impl Default for Timers {
             idle_hold: Duration::from_secs(1),
             idle_hold_max: Duration::from_secs(30),
             stable_after: Duration::from_secs(300),
+            advertisement_interval: Duration::ZERO,
             send_hold: None,
         }
     }

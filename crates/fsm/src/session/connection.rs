@@ -113,6 +113,9 @@ pub(super) struct Connection {
     keepalive: Option<Instant>,
     delay_open: Option<Instant>,
     send_hold: Option<Instant>,
+    /// No difference is begun before (MinRouteAdvertisementIntervalTimer).
+    advertise: Option<Instant>,
+    difference_said: bool,
 }
 
 impl Connection {
@@ -134,6 +137,8 @@ impl Connection {
             keepalive: None,
             delay_open: config.timers.delay_open.map(|delay| now + delay),
             send_hold: None,
+            advertise: None,
+            difference_said: false,
         };
         if connection.delay_open.is_none() {
             connection.send_open(now);
@@ -250,7 +255,7 @@ impl Connection {
     pub(super) fn may_leave(&self, encodings: &Encodings) -> Option<Notification> {
         match &self.stage {
             Stage::Established { leaving: Some(leaving), outbound, .. }
-                if !outbound.has_to_send(&encodings.empty()) =>
+                if !outbound.has_to_send(&encodings.empty(), true) =>
             {
                 Some(leaving.notification.clone())
             }
@@ -263,7 +268,7 @@ impl Connection {
     pub(super) fn has_to_send(&self, wanted: &Arc<RouteSet>) -> bool {
         let open = self.open_due.is_some() && !matches!(self.stage, Stage::Delayed);
         let routes = matches!(&self.stage, Stage::Established { outbound, leaving, .. }
-            if leaving.is_some() || outbound.has_to_send(wanted));
+            if leaving.is_some() || outbound.has_to_send(wanted, self.advertise.is_none()));
         open || self.keepalive_due || routes
     }
 
@@ -285,21 +290,27 @@ impl Connection {
             Message::Keepalive.encode(&self.dialect, out);
             desk.said(MessageType::Keepalive);
         }
-        if let Stage::Established { outbound, .. } = &mut self.stage {
-            while out.len() < room && outbound.has_to_send(wanted) {
-                let (sent, done) = outbound.transmit(wanted, desk.encodings, out, room);
-                desk.sent(sent, done.as_deref());
-                if done.is_none() {
-                    break;
-                }
+        let mut free = self.advertise.is_none() || self.is_leaving();
+        let Stage::Established { outbound, .. } = &mut self.stage else { return };
+        while out.len() < room && outbound.has_to_send(wanted, free) {
+            let (sent, done) = outbound.transmit(wanted, desk.encodings, out, room);
+            desk.sent(sent, done.as_deref());
+            if done.is_none() {
+                break;
             }
+            self.difference_said = true;
+            free = false;
         }
     }
 
     /// Octets were made, so earlier ones have gone: the SendHoldTimer starts again (RFC 9687 §3.2), and so does the
     /// KeepaliveTimer (RFC 4271 §8.2.2).
-    pub(super) fn sent_some(&mut self, now: Instant, backoff: &mut Backoff) {
+    pub(super) fn sent_some(&mut self, now: Instant, config: &PeerConfig, backoff: &mut Backoff) {
         self.send_hold = None;
+        let interval = config.timers.advertisement_interval;
+        if std::mem::take(&mut self.difference_said) && !interval.is_zero() {
+            self.advertise = Some(now + backoff.jitter(interval));
+        }
         self.restart_keepalive(now, backoff);
     }
 
@@ -326,7 +337,10 @@ impl Connection {
             Stage::Established { leaving: Some(leaving), .. } => Some(leaving.until),
             _ => None,
         };
-        [self.hold, self.keepalive, self.delay_open, self.send_hold, leave].into_iter().flatten().min()
+        [self.hold, self.keepalive, self.delay_open, self.send_hold, self.advertise, leave]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Acts on the timers that are due, the gravest first. An error is the end.
@@ -342,6 +356,9 @@ impl Connection {
             && leaving.until <= now
         {
             return Err(Ending::Stopped(leaving.notification.clone()));
+        }
+        if due(self.advertise) {
+            self.advertise = None;
         }
         if due(self.delay_open) {
             self.send_open(now);

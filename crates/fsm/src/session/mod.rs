@@ -152,7 +152,7 @@ impl Session {
         };
         connection.transmit(&wanted, &mut desk, out, room);
         if out.len() > before {
-            connection.sent_some(now, &mut self.backoff);
+            connection.sent_some(now, &self.config, &mut self.backoff);
         }
         connection.watch_sending(now, &self.config, &wanted);
         if let Some(notification) = connection.may_leave(&self.encodings) {

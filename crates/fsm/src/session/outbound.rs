@@ -202,11 +202,12 @@ impl Outbound {
         }
     }
 
-    pub(super) fn has_to_send(&self, wanted: &Arc<RouteSet>) -> bool {
+    /// Whether there is something to say; a new difference only when one may be begun.
+    pub(super) fn has_to_send(&self, wanted: &Arc<RouteSet>, may_begin: bool) -> bool {
         self.in_flight.is_some()
             || self.end_of_rib_due
             || self.refresh_due.iter().any(Option::is_some)
-            || !Arc::ptr_eq(&self.announced, wanted)
+            || (may_begin && !Arc::ptr_eq(&self.announced, wanted))
     }
 
     pub(super) fn standing(&self) -> usize {

@@ -350,3 +350,28 @@ fn an_early_timeout_changes_nothing() {
     assert_eq!((pair.ends[0].session.deadline(), pair.states()), before);
     assert_eq!(pair.ends[0].session.poll(), None);
 }
+
+/// RFC 4271 §9.2.1.1: what changes sooner is said in one, later.
+#[test]
+fn differences_come_no_sooner_than_the_advertisement_interval() {
+    let timers = Timers { advertisement_interval: SECOND * 30, ..Timers::default() };
+    let mut pair = Pair::new(
+        PeerConfig { timers, ..config() },
+        PeerConfig { mode: Mode::Passive, ..mirrored(&config()) },
+    );
+    pair.input(0, Input::Routes(routes(["0.0.0.0/0"])));
+    pair.run(SECOND);
+    assert_eq!(pair.ends[1].learned(), ["0.0.0.0/0"], "the first one at once");
+    for wanted in [&["198.51.100.0/24"][..], &["203.0.113.7/32"]] {
+        pair.input(0, Input::Routes(routes(wanted.iter().copied())));
+        pair.run(SECOND * 5);
+        assert_eq!(pair.ends[1].learned(), ["0.0.0.0/0"]);
+    }
+    let before = pair.ends[0].session.counters().updates_sent;
+    pair.run(SECOND * 30);
+    assert_eq!(pair.ends[1].learned(), ["203.0.113.7/32"]);
+    assert_eq!(pair.ends[0].session.counters().updates_sent, before + 2, "a withdrawal and an announcement");
+    pair.input(0, Input::Stop(shutdown("now")));
+    pair.run(SECOND);
+    assert_eq!(pair.ends[0].state(), State::Idle, "the end waits for no interval");
+}
