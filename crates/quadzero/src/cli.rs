@@ -192,7 +192,11 @@ impl Failure {
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = logging::start(&cli.logs, log_level(&cli.command)).and_then(|()| dispatch(&cli.command));
+    let result = logging::start(&cli.logs, log_level(&cli.command)).and_then(|guard| {
+        let result = dispatch(&cli.command);
+        drop(guard);
+        result
+    });
     let Err(failure) = result else { return ExitCode::SUCCESS };
     if failure.exit_code() != SIGPIPE {
         // With standard error closed there is nobody left to tell.
