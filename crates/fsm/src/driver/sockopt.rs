@@ -54,14 +54,8 @@ pub(super) fn set_hops(socket: &impl AsRawFd, transport: &Transport) -> io::Resu
     let fd = socket.as_raw_fd();
     set(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, &1_i32)?;
     let ipv6 = transport.remote.is_ipv6();
-    if let Some(ttl) = transport.ttl {
-        let (level, name) = if ipv6 {
-            (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS)
-        } else {
-            (libc::IPPROTO_IP, libc::IP_TTL)
-        };
-        set(fd, level, name, &i32::from(ttl))?;
-    }
+    // -1 is the system's, whatever an accepted connection has from its listener.
+    set_ttl(socket, ipv6, transport.ttl.map_or(-1, i32::from))?;
     if let Some(ttl) = transport.min_ttl {
         let (level, name) = if ipv6 {
             (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT)
@@ -71,6 +65,17 @@ pub(super) fn set_hops(socket: &impl AsRawFd, transport: &Transport) -> io::Resu
         set(fd, level, name, &i32::from(ttl))?;
     }
     Ok(())
+}
+
+/// The answer to a SYN goes out before anything is accepted: a peer with GTSM (RFC 5082) takes it with 255 only.
+pub(super) fn answer_with_full_ttl(listener: &impl AsRawFd, peer: IpAddr) -> io::Result<()> {
+    set_ttl(listener, peer.is_ipv6(), 255)
+}
+
+fn set_ttl(socket: &impl AsRawFd, ipv6: bool, ttl: i32) -> io::Result<()> {
+    let (level, name) =
+        if ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS) } else { (libc::IPPROTO_IP, libc::IP_TTL) };
+    set(socket.as_raw_fd(), level, name, &ttl)
 }
 
 /// linux/tcp.h.

@@ -137,7 +137,7 @@ impl Speaker {
     pub fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
         let socket = sockopt::listener(address)?;
         for peer in lock(&self.peers).values() {
-            allow(&socket, &peer.config)?;
+            allow(&socket, address.is_ipv6(), &peer.config)?;
         }
         let listener = Arc::new(TcpListener::from_std(socket.into())?);
         let address = listener.local_addr()?;
@@ -156,7 +156,7 @@ impl Speaker {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{address} is a peer already")));
         }
         for (listener, _) in lock(&self.listeners).iter() {
-            allow(listener.as_ref(), &config)?;
+            allow(listener.as_ref(), listener.local_addr()?.is_ipv6(), &config)?;
         }
         let config = Arc::new(config);
         // As grave as can be, so that no level hides whose line it is.
@@ -208,12 +208,17 @@ impl Status {
     }
 }
 
-/// A listener needs the key of every peer that may dial in (RFC 2385).
-fn allow(listener: &impl std::os::fd::AsRawFd, config: &PeerConfig) -> io::Result<()> {
-    match &config.transport.md5 {
-        Some(key) => sockopt::set_md5(listener, config.transport.remote.ip(), key),
-        None => Ok(()),
+/// What a listener needs of a peer that may dial in: its key (RFC 2385), and a TTL that it takes (RFC 5082).
+fn allow(listener: &impl std::os::fd::AsRawFd, ipv6: bool, config: &PeerConfig) -> io::Result<()> {
+    let transport = &config.transport;
+    let peer = transport.remote.ip().to_canonical();
+    if peer.is_ipv6() != ipv6 {
+        return Ok(());
     }
+    if transport.min_ttl.is_some() {
+        sockopt::answer_with_full_ttl(listener, peer)?;
+    }
+    transport.md5.as_ref().map_or(Ok(()), |key| sockopt::set_md5(listener, peer, key))
 }
 
 async fn accept_all(listener: Arc<TcpListener>, peers: Peers) {

@@ -35,7 +35,7 @@ const SHOWN: usize = 16;
 const FAREWELLS: usize = 4;
 
 /// Lines that one peer may log in a second.
-const LINES: u32 = 20;
+const LINES: u32 = 50;
 
 /// Written to one peer before the others have their turn.
 const TURN: usize = 16 * ROOM;
@@ -58,6 +58,8 @@ pub(super) struct Task {
     /// Lines of this second, and when it began.
     told_lines: u32,
     told_since: Instant,
+    /// The table has changed, but for this second enough was told.
+    tell_learned_at: Option<Instant>,
     /// Prefixes in the table when it was last logged.
     told_received: usize,
 }
@@ -104,6 +106,7 @@ impl Task {
             news: News::default(),
             told_lines: 0,
             told_since: now(),
+            tell_learned_at: None,
             told_received: 0,
         }
     }
@@ -126,7 +129,7 @@ impl Task {
 
     /// Waits for the next thing to happen; with `more` to write, only until the other peers have had their turn.
     async fn wait(&mut self, more: bool) -> Woken {
-        let deadline = self.session.deadline();
+        let deadline = [self.session.deadline(), self.tell_learned_at].into_iter().flatten().min();
         if let Some(deadline) = deadline
             && self.sleep.deadline() != deadline.into()
         {
@@ -400,9 +403,9 @@ impl Task {
     fn publish(&mut self) {
         let news = std::mem::take(&mut self.news);
         let fresh = self.status_now();
-        if news.learned && (fresh.prefixes_received, self.told_received) != (0, 0) {
+        let changed = news.learned && (fresh.prefixes_received, self.told_received) != (0, 0);
+        if changed || self.tell_learned_at.is_some_and(|at| at <= now()) {
             self.log_learned(fresh.prefixes_received);
-            self.told_received = fresh.prefixes_received;
         }
         self.status.send_if_modified(|status| {
             let told = news.learned || news.last_down.is_some();
@@ -417,8 +420,14 @@ impl Task {
         });
     }
 
-    /// The table of the peer, or how it begins.
+    /// The table of the peer, or how it begins. It is a state: when enough was told for now, it is told later.
     fn log_learned(&mut self, total: usize) {
+        let next = self.told_since + Duration::from_secs(1);
+        if self.told_lines >= LINES && now() < next {
+            self.tell_learned_at = Some(next);
+            return;
+        }
+        (self.tell_learned_at, self.told_received) = (None, total);
         let shown: Vec<String> = {
             let learned = self.session.learned().lock().unwrap_or_else(PoisonError::into_inner);
             learned.iter().take(SHOWN).map(|(prefix, _)| prefix.to_string()).collect()
