@@ -52,6 +52,7 @@ fn every_key_of_a_neighbor_arrives() {
         idle-hold = "3s"
         idle-hold-max = "1m"
         stable-after = "1h"
+        advertisement-interval = "5s"
         send-hold = 600
         damp-peer-oscillations = false
         ttl-security = 2
@@ -78,6 +79,7 @@ fn every_key_of_a_neighbor_arrives() {
     assert_eq!((timers.hold.seconds(), timers.keepalive), (180, Some(Duration::from_secs(59))));
     assert_eq!(timers.connect_retry, Duration::from_millis(500));
     assert_eq!(timers.delay_open, Some(Duration::from_secs(2)));
+    assert_eq!(timers.advertisement_interval, Duration::from_secs(5));
     assert_eq!((timers.idle_hold, timers.idle_hold_max), (Duration::from_secs(3), Duration::from_secs(60)));
     assert_eq!(
         (timers.stable_after, timers.send_hold),

@@ -161,6 +161,8 @@ record! {
         optional idle_hold_max: Duration,
         /// When a session's troubles are forgotten.
         optional stable_after: Duration,
+        /// MinRouteAdvertisementIntervalTimer.
+        optional advertisement_interval: Duration,
         /// SendHoldTime.
         optional send_hold: Duration,
     }

@@ -102,6 +102,7 @@ fn timers(neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) -> Timers {
         idle_hold: get(&keys.idle_hold).unwrap_or(default.idle_hold),
         idle_hold_max: get(&keys.idle_hold_max).unwrap_or(default.idle_hold_max),
         stable_after: get(&keys.stable_after).unwrap_or(default.stable_after),
+        advertisement_interval: get(&keys.advertisement_interval).unwrap_or(default.advertisement_interval),
         send_hold: get(&keys.send_hold),
     };
     check_timers(keys, &timers, out);
