@@ -53,6 +53,8 @@ suite! {
         a_session_with_a_key_that_the_edge_dials_is_signed
         a_session_with_a_key_that_the_daemon_dials_is_signed
         ttl_security_lets_an_edge_on_the_link_dial
+        ttl_security_lets_a_daemon_on_the_link_dial
+        a_daemon_loses_no_route_while_quadzero_restarts
         a_frozen_daemon_is_given_up_when_the_hold_time_expires
         the_session_comes_back_after_the_daemon_was_killed
         the_session_comes_back_after_quadzero_was_killed
@@ -116,6 +118,7 @@ impl Lab {
             hold_time: EDGE.hold_time,
             password: "",
             ttl_security: false,
+            graceful_restart: false,
             two_octet_as: false,
             routes: Vec::new(),
         }
@@ -335,6 +338,36 @@ fn ttl_security_lets_an_edge_on_the_link_dial(lab: &Lab) {
     let _edge = lab.edge(&Edge { mode: "active", keys: "ttl-security = 1", ..EDGE });
     has_the_default(&daemon);
     assert_eq!(lab.recording().count("bgp && ip.ttl != 255"), 0);
+}
+
+fn ttl_security_lets_a_daemon_on_the_link_dial(lab: &Lab) {
+    let _edge = lab.edge(&Edge { mode: "passive", keys: "ttl-security = 1", ..EDGE });
+    let daemon = lab.daemon(Neighbor { ttl_security: true, passive: false, ..lab.neighbor() });
+    has_the_default(&daemon);
+    assert_eq!(lab.recording().count("bgp && ip.ttl != 255"), 0);
+}
+
+/// RFC 4724: killed, and started again within the restart time.
+fn a_daemon_loses_no_route_while_quadzero_restarts(lab: &Lab) {
+    let daemon = lab.daemon(Neighbor { graceful_restart: true, ..lab.neighbor() });
+    let graceful = Edge { keys: "graceful-restart = \"2m\"", ..EDGE };
+    let mut edge = lab.edge(&graceful);
+    has_the_default(&daemon);
+    daemon.wait_until_established();
+
+    let has_it = || assert!(daemon.heard().contains_key("0.0.0.0/0"), "the route is never gone");
+    edge.kill();
+    wait_until("the daemon notices", PATIENCE, || {
+        has_it();
+        !daemon.is_established()
+    });
+    let _edge = lab.edge(&graceful);
+    wait_until("the session is back", PATIENCE, || {
+        has_it();
+        daemon.is_established()
+    });
+    has_it();
+    lab.recording();
 }
 
 /// A frozen daemon's kernel still accepts and acknowledges, so that only the timer tells.

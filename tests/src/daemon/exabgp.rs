@@ -38,11 +38,18 @@ impl Adapter for ExaBgp {
     }
 
     fn cannot(&self) -> &'static [(&'static str, &'static str)] {
-        &[(
-            "ttl_security_lets_an_edge_on_the_link_dial",
-            "it sets the TTL of connections that it dials alone, and accepts with the system's 64: outgoing-ttl and \
+        &[
+            (
+                "a_daemon_loses_no_route_while_quadzero_restarts",
+                "it has no table of its own: what an UPDATE says goes to its API processes, and a session that ends takes all of \
+                 it along",
+            ),
+            (
+                "ttl_security_lets_an_edge_on_the_link_dial",
+                "it sets the TTL of connections that it dials alone, and accepts with the system's 64: outgoing-ttl and \
              incoming-ttl in its reactor/network/outgoing.py and reactor/listener.py",
-        )]
+            ),
+        ]
     }
 
     fn command(&self, at: &Namespace, neighbor: &Neighbor) -> Command {

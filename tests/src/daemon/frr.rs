@@ -69,6 +69,7 @@ fn config(neighbor: &Neighbor) -> String {
         if password.is_empty() { String::new() } else { format!("neighbor {address} password {password}") };
     let ttl =
         if neighbor.ttl_security { format!("neighbor {address} ttl-security hops 1") } else { String::new() };
+    let restart = if neighbor.graceful_restart { "bgp graceful-restart" } else { "" };
     let networks: String = neighbor.routes.iter().map(|prefix| format!("  network {prefix}\n")).collect();
     // Without coalesce-time 0 it waits with its first UPDATE, up to ten seconds.
     format!(
@@ -80,6 +81,7 @@ router bgp {local_as}
  no bgp network import-check
  no bgp default ipv4-unicast
  coalesce-time 0
+ {restart}
  neighbor {address} remote-as {remote_as}
  neighbor {address} update-source {local_address}
  neighbor {address} timers {keepalive} {hold_time}

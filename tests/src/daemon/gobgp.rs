@@ -77,6 +77,7 @@ impl Adapter for GoBgp {
 fn config(neighbor: &Neighbor) -> String {
     let Neighbor { local_as, remote_as, address, passive, hold_time, password, .. } = neighbor;
     let ttl_security = neighbor.ttl_security;
+    let restart = neighbor.graceful_restart;
     let family = neighbor.by_family("ipv4-unicast", "ipv6-unicast");
     format!(
         r#"
@@ -88,8 +89,10 @@ fn config(neighbor: &Neighbor) -> String {
         timers = {{ config = {{ hold-time = {hold_time}, connect-retry = 20 }} }}
         transport = {{ config = {{ passive-mode = {passive} }} }}
         ttl-security = {{ config = {{ enabled = {ttl_security}, ttl-min = 255 }} }}
+        graceful-restart = {{ config = {{ enabled = {restart}, restart-time = 120 }} }}
         [[neighbors.afi-safis]]
         config = {{ afi-safi-name = "{family}" }}
+        mp-graceful-restart = {{ config = {{ enabled = {restart} }} }}
         "#,
         id = Neighbor::ROUTER_ID,
     )

@@ -44,6 +44,8 @@ pub struct Neighbor {
     pub password: &'static str,
     /// The neighbor is on the same link, and TTL 255 proves it (RFC 5082).
     pub ttl_security: bool,
+    /// It keeps the neighbor's routes while that restarts (RFC 4724).
+    pub graceful_restart: bool,
     /// Without the capability of RFC 6793: an "old BGP speaker".
     pub two_octet_as: bool,
     /// The prefixes that it announces, all of the address's family.
@@ -162,8 +164,12 @@ impl<'a> Daemon<'a> {
     /// # Panics
     /// When it does not get there.
     pub fn wait_until_established(&self) {
-        let established = || self.adapter.is_established(self.namespace, &self.neighbor);
-        wait_until("the daemon is established", PATIENCE, established);
+        wait_until("the daemon is established", PATIENCE, || self.is_established());
+    }
+
+    /// Whether the session is established.
+    pub fn is_established(&self) -> bool {
+        self.adapter.is_established(self.namespace, &self.neighbor)
     }
 
     /// Waits until the neighbor has announced as many prefixes as these, and returns them with their paths.
@@ -176,7 +182,7 @@ impl<'a> Daemon<'a> {
     }
 
     /// What the neighbor has announced: a route heard by eBGP has an AS_PATH.
-    fn heard(&self) -> BTreeMap<String, Path> {
+    pub fn heard(&self) -> BTreeMap<String, Path> {
         let mut rib = self.adapter.rib(self.namespace, &self.neighbor);
         rib.retain(|_, path| !path.as_path.is_empty());
         rib

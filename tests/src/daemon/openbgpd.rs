@@ -25,11 +25,17 @@ impl Adapter for OpenBgpd {
     }
 
     fn cannot(&self) -> &'static [(&'static str, &'static str)] {
-        &[(
-            "a_session_with_a_key_that_the_edge_dials_is_signed",
-            "Debian's 7.7 gives its listening socket no key: the kernel counts every signed SYN as \
+        &[
+            (
+                "a_daemon_loses_no_route_while_quadzero_restarts",
+                "bgpd.conf(5), announce restart: \"Currently only the End-of-RIB marker is supported\"",
+            ),
+            (
+                "a_session_with_a_key_that_the_edge_dials_is_signed",
+                "Debian's 7.7 gives its listening socket no key: the kernel counts every signed SYN as \
              TCPMD5Unexpected, another OpenBGPD's as well; bgpd.conf(5), tcp md5sig, names no such limit",
-        )]
+            ),
+        ]
     }
 
     fn command(&self, at: &Namespace, neighbor: &Neighbor) -> Command {
