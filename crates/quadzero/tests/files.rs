@@ -33,6 +33,20 @@ fn every_example_is_without_errors_and_without_warnings() {
 }
 
 #[test]
+fn the_pair_for_one_machine_fits_together() {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    let edge = source(&config.join("loopback-edge.toml")).edge().value.unwrap();
+    let gateway = source(&config.join("loopback-gateway.toml")).gateway().value.unwrap();
+    let (instance, connection) = (&gateway.azure.gateway.instances[0], &gateway.azure.gateway.connections[0]);
+    let transport = &edge.neighbors[0].peer.transport;
+    assert_eq!(transport.remote, gateway.endpoints.of(instance.address.into()));
+    assert_eq!((transport.local, edge.asn), (Some(connection.peer), connection.asn));
+    assert_eq!(edge.listen, [gateway.endpoints.of(connection.peer)]);
+    let every = [transport.remote, edge.listen[0]];
+    assert!(every.iter().all(|socket| socket.ip().is_loopback() && socket.port() > 1023), "{every:?}");
+}
+
+#[test]
 fn the_configuration_that_the_readme_explains_is_right() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
     let (_, from_fence) = readme.split_once("```toml\n").unwrap();

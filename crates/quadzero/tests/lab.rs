@@ -54,6 +54,23 @@ fn the_built_in_scenario_holds() {
     }
 }
 
+/// Lines of `...` stand for parts that are left out.
+#[test]
+fn what_the_readme_shows_is_what_the_lab_prints() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let shown = readme.split("```text\n").find(|block| block.starts_with("Sessions of the edge")).unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_quadzero")).arg("lab").output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let mut rest = printed.as_str();
+    for part in shown.split("...\n") {
+        let (_, behind) =
+            rest.split_once(part).unwrap_or_else(|| panic!("the lab does not print\n{part}\nbut\n{printed}"));
+        rest = behind;
+    }
+    assert_eq!(rest, "", "the README stops before the end");
+}
+
 /// azure.md §0.1: the /32s pull activation to on-premises, where it fails.
 #[test]
 fn announcing_the_kms_addresses_makes_activation_fail() {
