@@ -17,6 +17,7 @@ const GOBGPD: Neighbor = Neighbor {
     hold_time: 9,
     password: "",
     ttl_security: false,
+    graceful_restart: false,
     two_octet_as: false,
     routes: Vec::new(),
 };
