@@ -148,6 +148,9 @@ fn said(attributes: &Attributes) -> String {
     for (name, value) in [("MED", attributes.med), ("local preference", attributes.local_pref)] {
         value.iter().for_each(|value| text += &format!(", {name} {value}"));
     }
+    if attributes.only_to_customer.is_some() {
+        text += ", for customers only (RFC 9234)";
+    }
     listed(&mut text, "communities", &attributes.communities);
     listed(&mut text, "extended communities", &attributes.extended_communities);
     listed(&mut text, "large communities", &attributes.large_communities);
@@ -239,6 +242,7 @@ fn route(decision: &Decision) -> Option<Value> {
         "as-path": attributes.as_path.to_string(),
         "med": attributes.med,
         "local-preference": attributes.local_pref,
+        "only-to-customer": attributes.only_to_customer.map(|asn| asn.0),
         "communities": words(&attributes.communities),
         "extended-communities": words(&attributes.extended_communities),
         "large-communities": words(&attributes.large_communities),

@@ -95,7 +95,7 @@ fn json_tells_what_each_neighbor_is_told() {
     let home = routes(1).into_iter().find(|route| route["prefix"] == "10.50.0.0/15").unwrap();
     let expected = serde_json::json!({
         "prefix": "10.50.0.0/15", "piece-of": null, "next-hop": "self", "origin": "igp", "as-path": "65010 65010 65010",
-        "med": null, "local-preference": null, "communities": [], "extended-communities": [], "large-communities": [],
+        "med": null, "local-preference": null, "only-to-customer": null, "communities": [], "extended-communities": [], "large-communities": [],
     });
     assert_eq!(home, expected);
     assert_eq!(routes(0).iter().filter(|route| route["piece-of"] == "0.0.0.0/0").count(), 84);

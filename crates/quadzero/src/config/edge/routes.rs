@@ -115,20 +115,26 @@ fn exception(keys: &file::Exception, out: &mut Vec<Diagnostic>) -> Option<Except
 }
 
 /// The prefixes, each with where it comes from in the file.
+fn excepted(keys: &file::Exception) -> Vec<Spanned<IpNet>> {
+    let own = keys.prefixes.iter().flat_map(|list| list.get_ref().clone());
+    let kms = keys.kms.iter().flat_map(|cloud| {
+        cloud.get_ref().kms_prefixes().into_iter().map(|prefix| Spanned::new(cloud.span(), prefix))
+    });
+    own.chain(kms).collect()
+}
+
+/// The prefixes, unless what the exception is from is missing or said twice.
 fn exception_prefixes(keys: &file::Exception, out: &mut Vec<Diagnostic>) -> Option<Vec<Spanned<IpNet>>> {
     let hint =
         "kms = \"global\" for Azure's activation servers, or prefixes = [\"203.0.113.7/32\"] for your own";
     match (&keys.kms, &keys.prefixes) {
-        (Some(cloud), None) => {
-            let prefixes = cloud.get_ref().kms_prefixes().into_iter();
-            Some(prefixes.map(|prefix| Spanned::new(cloud.span(), prefix)).collect())
-        }
+        (Some(_), None) => Some(excepted(keys)),
         (None, Some(prefixes)) => {
             if prefixes.get_ref().is_empty() {
                 out.push(Diagnostic::error(prefixes.span(), "an exception from nothing").hint(hint));
             }
             unique(prefixes.get_ref().iter(), "prefix", out);
-            Some(prefixes.get_ref().clone())
+            Some(excepted(keys))
         }
         (Some(cloud), Some(prefixes)) => {
             let error = Diagnostic::error(prefixes.span(), "an exception has either kms or prefixes");
@@ -220,19 +226,19 @@ fn check_names(file: &file::File, out: &mut Vec<Diagnostic>) {
 
 /// An exception that takes all of an origination is no exception.
 fn check_eaten(file: &file::File, out: &mut Vec<Diagnostic>) {
-    let excepted = |wanted: ExceptionMode| {
-        let sets = file.exception.iter().filter(move |keys| get(&keys.mode) == Some(wanted));
-        sets.flat_map(|keys| &keys.prefixes).flat_map(|list| list.get_ref())
+    let excepted = |mode: ExceptionMode| -> Vec<Spanned<IpNet>> {
+        file.exception.iter().filter(|keys| get(&keys.mode) == Some(mode)).flat_map(excepted).collect()
     };
-    let holes: Vec<IpNet> = excepted(ExceptionMode::CarveOut).map(|hole| *hole.get_ref()).collect();
+    let (carved, routed) = (excepted(ExceptionMode::CarveOut), excepted(ExceptionMode::Udr));
+    let holes: Vec<IpNet> = carved.iter().map(|hole| *hole.get_ref()).collect();
     for (_, prefix) in file.originate.iter().flat_map(originated) {
         let net = prefix.get_ref();
-        let hole = excepted(ExceptionMode::CarveOut).find(|hole| hole.get_ref().contains(net));
+        let hole = carved.iter().find(|hole| hole.get_ref().contains(net));
         // Or several small ones together do what one large one does.
-        let part = excepted(ExceptionMode::CarveOut).find(|part| net.contains(part.get_ref()));
-        let hole = hole.or(part).filter(|_| carve(*net, &holes).is_empty());
-        let entry = || excepted(ExceptionMode::Udr).find(|entry| entry.get_ref() == net);
-        let (exception, message) = match (hole, entry()) {
+        let part = || carved.iter().find(|part| net.contains(part.get_ref()));
+        let hole = hole.or_else(part).filter(|_| carve(*net, &holes).is_empty());
+        let entry = routed.iter().find(|entry| entry.get_ref() == net);
+        let (exception, message) = match (hole, entry) {
             (Some(hole), _) => (hole, format!("nothing of {net} is announced: exceptions take all of it")),
             (None, Some(entry)) => {
                 (entry, format!("{net} is announced, and a route table then sends all of it elsewhere"))
@@ -260,10 +266,8 @@ fn check_carve_outs(file: &file::File, out: &mut Vec<Diagnostic>) {
         let Some(mode) = keys.mode.as_ref().filter(|m| *m.get_ref() == ExceptionMode::CarveOut) else {
             continue;
         };
-        let own = keys.prefixes.iter().flat_map(|p| p.get_ref().iter().map(|p| *p.get_ref()));
-        let kms = keys.kms.iter().flat_map(|cloud| cloud.get_ref().kms_prefixes());
-        let prefixes: Vec<IpNet> = own.chain(kms).collect();
-        let covered = |prefix: &IpNet| originated.iter().any(|net| net.contains(prefix));
+        let prefixes = excepted(keys);
+        let covered = |prefix: &Spanned<IpNet>| originated.iter().any(|net| net.contains(prefix.get_ref()));
         if !prefixes.is_empty() && !prefixes.iter().any(covered) {
             let error = Diagnostic::error(mode.span(), "nothing to carve the exception out of");
             out.push(error.label("out of what?").hint("[[originate]] prefix = \"0.0.0.0/0\" first"));
