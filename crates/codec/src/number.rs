@@ -1,6 +1,6 @@
 //! The numbers of BGP that have rules of their own: what must not be said cannot be built.
 
-use std::{fmt, net::Ipv4Addr, str::FromStr, time::Duration};
+use std::{fmt, net::Ipv4Addr, time::Duration};
 
 /// An autonomous system number of four octets (RFC 6793), shown in plain decimal (asplain, RFC 5396).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,22 +19,11 @@ impl Asn {
     pub const fn to_two_octets(self) -> u16 {
         if self.is_two_octet() { self.0 as u16 } else { Self::TRANS.0 as u16 }
     }
-
-    /// Private use (RFC 6996): 64512-65534 and 4200000000-4294967294.
-    pub const fn is_private(self) -> bool {
-        matches!(self.0, 64512..=65534 | 4_200_000_000..=4_294_967_294)
-    }
 }
 
 impl fmt::Display for Asn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-impl From<u32> for Asn {
-    fn from(n: u32) -> Self {
-        Self(n)
     }
 }
 
@@ -114,18 +103,6 @@ impl fmt::Display for Family {
             Self::IPV4_UNICAST => f.pad("ipv4-unicast"),
             Self::IPV6_UNICAST => f.pad("ipv6-unicast"),
             Self { afi, safi } => write!(f, "afi {afi} safi {safi}"),
-        }
-    }
-}
-
-impl FromStr for Family {
-    type Err = String;
-
-    fn from_str(s: &str) -> Result<Self, String> {
-        match s {
-            "ipv4-unicast" => Ok(Self::IPV4_UNICAST),
-            "ipv6-unicast" => Ok(Self::IPV6_UNICAST),
-            _ => Err(format!("unknown address family \"{s}\": ipv4-unicast or ipv6-unicast")),
         }
     }
 }

@@ -1,10 +1,8 @@
 //! Azure's clouds, and where Windows activates in each of them.
 
-use crate::nearest::nearest;
 use ipnet::IpNet;
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::str::FromStr;
 
 /// One of Azure's clouds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,32 +83,5 @@ const fn kms([a, b, c, d]: [u8; 4], hosts: &'static [&'static str]) -> KmsHost {
 impl fmt::Display for Cloud {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
-    }
-}
-
-/// A word that names no cloud.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown cloud \"{word}\": {}", hint(.nearest.as_ref()))]
-pub struct UnknownCloud {
-    /// The word.
-    pub word: String,
-    /// What was probably meant.
-    pub nearest: Option<Cloud>,
-}
-
-fn hint(nearest: Option<&Cloud>) -> String {
-    let all = "global, usgov or china";
-    nearest.map_or(all.to_string(), |cloud| format!("did you mean \"{cloud}\"? ({all})"))
-}
-
-impl FromStr for Cloud {
-    type Err = UnknownCloud;
-
-    fn from_str(word: &str) -> Result<Self, UnknownCloud> {
-        let named = |name: &str| Self::ALL.into_iter().find(|cloud| cloud.name() == name);
-        named(word).ok_or_else(|| UnknownCloud {
-            word: word.into(),
-            nearest: nearest(word, Self::ALL.map(Self::name)).and_then(named),
-        })
     }
 }

@@ -25,13 +25,12 @@ mod carve;
 mod cloud;
 mod decision;
 mod evaluation;
-mod nearest;
 mod policy;
 mod template;
 mod user_defined;
 
 pub use carve::carve;
-pub use cloud::{Cloud, KmsHost, UnknownCloud};
+pub use cloud::{Cloud, KmsHost};
 pub use decision::{Decision, Outcome, Reason, Source};
 pub use policy::{ExceptionMode, ExceptionSet, NeighborPolicy, Origination, Policy, PolicyError};
 pub use template::{Overrides, Template};

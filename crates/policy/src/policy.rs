@@ -2,7 +2,6 @@
 
 use crate::decision::Decision;
 use crate::evaluation::Evaluation;
-use crate::nearest::nearest;
 use crate::{Overrides, Template, UserDefinedRoute};
 use ipnet::{IpNet, Ipv4Net};
 use quadzero_codec::{Asn, Family, NextHop};
@@ -100,8 +99,6 @@ pub enum PolicyError {
     Platform { name: String, prefix: IpNet, platform: IpNet },
     #[error("\"{name}\": the next hop {} cannot be said of {prefix}, which is of the other address family", show(.next_hop))]
     NextHopFamily { name: String, prefix: IpNet, next_hop: NextHop },
-    #[error("neighbor \"{neighbor}\" is to be told \"{name}\", which nothing is called; {}", hint(.nearest.as_deref()))]
-    UnknownName { neighbor: String, name: String, nearest: Option<String> },
 }
 
 fn show(next_hop: &NextHop) -> String {
@@ -110,11 +107,6 @@ fn show(next_hop: &NextHop) -> String {
         NextHop::Address(address) => address.to_string(),
         NextHop::WithLinkLocal(global, _) => global.to_string(),
     }
-}
-
-fn hint(nearest: Option<&str>) -> String {
-    let names = "an origination or an exception set";
-    nearest.map_or(format!("name {names}"), |name| format!("did you mean \"{name}\"?"))
 }
 
 /// What is announced, to whom and why. Immutable, and made only of what makes sense.
@@ -143,23 +135,6 @@ impl Policy {
             }
         }
         Ok(Self { originations, exceptions })
-    }
-
-    /// Whether everything in the neighbor's announce list is called so.
-    pub fn check(&self, neighbor: &NeighborPolicy) -> Result<(), PolicyError> {
-        let names = || {
-            let originations = self.originations.iter().map(|o| o.name.as_str());
-            originations.chain(self.exceptions.iter().map(|set| set.name.as_str()))
-        };
-        let known: HashSet<&str> = names().collect();
-        let mut announce = neighbor.announce.iter().flatten();
-        announce.find(|name| !known.contains(name.as_str())).map_or(Ok(()), |name| {
-            Err(PolicyError::UnknownName {
-                neighbor: neighbor.name.clone(),
-                name: name.clone(),
-                nearest: nearest(name, names()).map(Into::into),
-            })
-        })
     }
 
     /// Every decision about what this neighbor is told, sorted by prefix. This *is* the evaluation.

@@ -97,12 +97,6 @@ impl AsPath {
         (first.kind == SegmentKind::Sequence).then(|| first.asns.first().copied())?
     }
 
-    /// The origin AS: the rightmost number of a trailing AS_SEQUENCE.
-    pub fn origin(&self) -> Option<Asn> {
-        let last = self.0.last()?;
-        (last.kind == SegmentKind::Sequence).then(|| last.asns.last().copied())?
-    }
-
     /// The path with `asn` put in front `times` times (RFC 4271 §5.1.2).
     #[must_use]
     pub fn prepended(&self, asn: Asn, times: usize) -> Self {

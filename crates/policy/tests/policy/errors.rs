@@ -1,4 +1,4 @@
-use crate::{exceptions, listing, net, origination, policy};
+use crate::{exceptions, net, origination, policy};
 use quadzero_codec::NextHop;
 use quadzero_policy::{ExceptionMode, ExceptionSet, Origination, Policy, Template};
 
@@ -54,15 +54,6 @@ fn a_prefix_is_given_once() {
 #[test]
 fn an_exception_set_holds_something() {
     insta::assert_snapshot!(error(&[], &[exceptions("kms", &[], ExceptionMode::Udr)]), @r#"exception set "kms" holds no prefix"#);
-}
-
-#[test]
-fn an_announce_list_names_what_there_is() {
-    let policy = policy(&[origination("default", "0.0.0.0/0")], &[crate::kms(ExceptionMode::Udr)]);
-    assert_eq!(policy.check(&listing(&["default", "kms"])), Ok(()));
-    let error = |name| policy.check(&listing(&["default", name])).unwrap_err().to_string();
-    insta::assert_snapshot!(error("defualt"), @r#"neighbor "gateway" is to be told "defualt", which nothing is called; did you mean "default"?"#);
-    insta::assert_snapshot!(error("datacenter"), @r#"neighbor "gateway" is to be told "datacenter", which nothing is called; name an origination or an exception set"#);
 }
 
 #[test]
