@@ -323,16 +323,3 @@ impl std::fmt::Display for NextHopType {
         f.pad(self.name())
     }
 }
-
-impl std::str::FromStr for NextHopType {
-    type Err = String;
-
-    /// Knows the types that a user route may name.
-    fn from_str(s: &str) -> Result<Self, String> {
-        let known = Self::SETTABLE.into_iter().find(|t| t.name() == s);
-        known.ok_or_else(|| {
-            let names = Self::SETTABLE.map(Self::name).join(", ");
-            format!("\"{s}\" is no next hop type of a user route: {names}")
-        })
-    }
-}
