@@ -141,7 +141,12 @@ fn a_gateway_of_azure_has_defaults_of_its_own() {
 #[test]
 fn nothing_listens_where_nobody_may_dial() {
     let neighbor = "[[neighbor]]\naddress = \"10.1.0.4\"\nremote-as = 64512\n";
-    assert_eq!(edge(neighbor).listen, sockets(&["0.0.0.0:179", "[::]:179"]));
+    let ipv6 = "[[neighbor]]\naddress = \"2001:db8::4\"\nremote-as = 64513\n";
+    assert_eq!(edge(neighbor).listen, sockets(&["0.0.0.0:179"]));
+    assert_eq!(edge(ipv6).listen, sockets(&["[::]:179"]));
+    assert_eq!(edge(&[neighbor, ipv6].concat()).listen, sockets(&["0.0.0.0:179", "[::]:179"]));
+    let dialled = [neighbor, ipv6, "mode = \"active\"\n"].concat();
+    assert_eq!(edge(&dialled).listen, sockets(&["0.0.0.0:179"]));
     assert_eq!(edge(&[neighbor, "mode = \"active\""].concat()).listen, []);
     let given = BGP.replace("[[", "listen = [\"127.0.0.1:1790\"]\n[[");
     assert_eq!(sound(source(&[&given, neighbor].concat()).edge()).listen, sockets(&["127.0.0.1:1790"]));

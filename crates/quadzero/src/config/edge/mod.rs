@@ -124,14 +124,21 @@ impl file::Neighbor {
     }
 }
 
-/// The addresses given, else every address, as long as somebody may dial us.
+/// The addresses given, else every address of the families that somebody may dial us in: a host without IPv6 cannot
+/// listen at `[::]`, and need not.
 fn listen(bgp: &file::Bgp, neighbors: &[Neighbor]) -> Vec<SocketAddr> {
     if let Some(given) = &bgp.listen {
         return given.get_ref().iter().map(|address| *address.get_ref()).collect();
     }
-    if neighbors.iter().all(|neighbor| neighbor.peer.mode == Mode::Active) {
-        return Vec::new();
-    }
+    let is_dialled = |everywhere: &IpAddr| {
+        let mut peers =
+            neighbors.iter().map(|neighbor| &neighbor.peer).filter(|peer| peer.mode != Mode::Active);
+        peers.any(|peer| peer.transport.remote.is_ipv4() == everywhere.is_ipv4())
+    };
     let everywhere: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
-    everywhere.map(|address| SocketAddr::new(address, neighbor::PORT)).to_vec()
+    everywhere
+        .into_iter()
+        .filter(is_dialled)
+        .map(|address| SocketAddr::new(address, neighbor::PORT))
+        .collect()
 }
