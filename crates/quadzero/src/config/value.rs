@@ -238,7 +238,19 @@ impl Value for IpAddr {
     }
 
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
-        text(node, out, address)
+        text(node, out, |text| unmapped(address(text)?))
+    }
+}
+
+/// Sockets of IPv6 would carry IPv4 under such an address, and the session would be of neither family.
+fn unmapped(address: IpAddr) -> Result<IpAddr, Problem> {
+    let IpAddr::V6(v6) = address else { return Ok(address) };
+    match v6.to_ipv4_mapped() {
+        Some(v4) => {
+            let message = format!("{address} is an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2)");
+            Err(Problem::new(message, format!("write the IPv4 address: \"{v4}\"")))
+        }
+        None => Ok(address),
     }
 }
 
