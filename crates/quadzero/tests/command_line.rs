@@ -110,6 +110,20 @@ fn a_file_that_is_not_there_exits_2_and_says_which() {
     }
 }
 
+/// A pipe whose writer never comes must not hold it up: without an answer the test would not end.
+#[test]
+fn what_is_no_regular_file_exits_2_at_once() {
+    let pipe = std::env::temp_dir().join(format!("quadzero-pipe-{}", std::process::id()));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let results = [pipe.to_str().unwrap(), "/dev/zero"]
+        .map(|path| ["check", "lab"].map(|command| told(&quadzero(&[command, path]))));
+    std::fs::remove_file(&pipe).unwrap();
+    for (code, out, err) in results.into_iter().flatten() {
+        assert_eq!((code, out.as_str()), (Some(2), ""));
+        assert!(err.starts_with("error: ") && err.ends_with(": not a regular file\n"), "{err}");
+    }
+}
+
 #[test]
 fn run_and_azure_refuse_a_file_with_errors_as_check_does() {
     let (edge, gateway) = (here("tests/check/five-mistakes.toml"), here("tests/check/gateway.toml"));

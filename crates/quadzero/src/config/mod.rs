@@ -13,6 +13,7 @@
 pub mod azure;
 mod diagnostic;
 pub mod edge;
+mod input;
 mod reader;
 pub mod scenario;
 mod secret;
@@ -31,6 +32,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::DeTable;
+
+/// Octets of a file at most: a thousand neighbors with every key are a tenth of it.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// What became of a file.
 pub struct Loaded<T> {
@@ -90,7 +94,8 @@ impl Source {
     /// Reads a file. It must be UTF-8, as TOML is.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let wrong = |problem: io::Error| Failure::Wrong(format!("error: {}: {problem}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(wrong)?;
+        let octets = input::read(path, LARGEST).map_err(wrong)?;
+        let text = String::from_utf8(octets).map_err(|error| wrong(io::Error::other(error)))?;
         Ok(Self { path: path.display().to_string(), text })
     }
 

@@ -3,6 +3,7 @@
 use super::file::{self, AzureKind, Bgp};
 use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::get;
+use crate::config::input;
 use crate::config::reader::{Inherit, Record, missing};
 use quadzero_codec::{Asn, Family, HoldTime, RouterId};
 use quadzero_fsm::{Capabilities, HoldNegotiation, Md5Key, Mode, PeerConfig, Timers, Transport};
@@ -16,6 +17,8 @@ use toml::Spanned;
 pub(super) const PORT: u16 = 179;
 /// The Hold Time of Azure's gateways.
 const AZURE_HOLD_TIME: u16 = 180;
+/// Octets of a password file at most: far more than a key has.
+const LARGEST_PASSWORD_FILE: u64 = 1024;
 /// TTL toward gateways that no cable leads to.
 const AZURE_TTL: u8 = 64;
 
@@ -269,13 +272,39 @@ fn md5(neighbor: &file::Neighbor, folder: &Path, out: &mut Vec<Diagnostic>) -> O
     let error = |message| {
         Diagnostic::error(path.span(), message).hint("a file that holds the key alone, on one line")
     };
-    let key = std::fs::read(folder.join(path.get_ref()));
+    let key = input::read(&folder.join(path.get_ref()), LARGEST_PASSWORD_FILE);
     let key = key
         .map_err(|problem| out.push(error(format!("the password file cannot be read: {problem}"))))
         .ok()?;
-    let key = Md5Key::new(key.trim_ascii_end());
+    let key = Md5Key::new(without_line_end(&key));
     if key.is_none() {
         out.push(error("the password file holds no TCP MD5 key of 1 to 80 octets".to_owned()));
     }
     key
+}
+
+/// Editors put one newline behind the key. Anything else, blanks as well, is a part of it.
+fn without_line_end(key: &[u8]) -> &[u8] {
+    let Some(line) = key.strip_suffix(b"\n") else { return key };
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_end_is_no_part_of_a_key() {
+        let cases: [(&[u8], &[u8]); 6] = [
+            (b"key", b"key"),
+            (b"key\n", b"key"),
+            (b"key\r\n", b"key"),
+            (b"key \n", b"key "),
+            (b"key\n\n", b"key\n"),
+            (b"key\r", b"key\r"),
+        ];
+        for (file, key) in cases {
+            assert_eq!(without_line_end(file), key);
+        }
+    }
 }
