@@ -96,6 +96,7 @@ impl File {
     ) -> Option<Neighbor> {
         routes::check_announce(self, keys, out);
         let peer = neighbor::peer(bgp, keys, folder, out)?;
+        routes::check_next_hop(self, keys, &peer.families, out);
         let told = routes::neighbor_policy(keys, &peer);
         // A thousand plain neighbors are all told the same, which needs no look at every route for each of them.
         let plain = keys.azure.is_none() && keys.announce.is_none() && keys.families.is_none();

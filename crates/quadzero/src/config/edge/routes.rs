@@ -54,6 +54,9 @@ fn originations(keys: &file::Originate, out: &mut Vec<Diagnostic>) -> Vec<Origin
             let error = Diagnostic::error(prefixes.span(), "an origination has either prefix or prefixes");
             out.push(error.related(prefix.span(), "the other one").hint(hint));
         }
+        (None, Some(prefixes)) if prefixes.get_ref().is_empty() => {
+            out.push(Diagnostic::error(prefixes.span(), "nothing to originate").hint(hint));
+        }
         _ => {}
     }
     originated(keys).filter_map(|(name, prefix)| origination(keys, name, prefix, out)).collect()
@@ -164,6 +167,25 @@ fn check_silent(keys: &file::Exception, out: &mut Vec<Diagnostic>) {
             format!("{key} has no effect here: the exception itself is not announced"),
         );
         out.push(error.related(mode.span(), "by this mode").hint(format!("put {key} to the [[originate]]")));
+    }
+}
+
+/// A next hop goes with the routes of its family. One of the defaults may be meant for other neighbors.
+pub(super) fn check_next_hop(
+    file: &file::File,
+    keys: &file::Neighbor,
+    families: &[Family],
+    out: &mut Vec<Diagnostic>,
+) {
+    let defaults = file.neighbor_defaults.as_ref().and_then(|d| d.get_ref().route.next_hop.as_ref());
+    let is_own = |next_hop: &&Spanned<NextHop>| defaults.is_none_or(|d| d.span() != next_hop.span());
+    let Some(next_hop) = keys.route.next_hop.as_ref().filter(is_own) else { return };
+    let NextHop::Address(address) = next_hop.get_ref() else { return };
+    let family = Family::of(&IpNet::from(*address));
+    if !families.contains(&family) {
+        let message = format!("next-hop {address} has no effect here: {family} is not exchanged");
+        let hint = "leave next-hop out, or add its family to this neighbor's families";
+        out.push(Diagnostic::error(next_hop.span(), message).hint(hint));
     }
 }
 
