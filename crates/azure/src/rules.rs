@@ -228,6 +228,17 @@ pub fn peer_asn(asn: Asn, gateway: Asn) -> Result<(), Breach> {
     }
 }
 
+/// An AS on-premises, towards ExpressRoute's private peering: it reserves other numbers than gateways do.
+///
+/// # Errors
+/// 12076 is Microsoft's own, and 65515 to 65520 are reserved (azure.md §2.1).
+pub fn expressroute_peer_asn(asn: Asn) -> Result<(), Breach> {
+    match asn.0 {
+        12076 | 65515..=65520 => Err(Breach::AsnReservedByAzure(asn)),
+        _ => Ok(()),
+    }
+}
+
 /// The gateway's own AS: 65515, or another that is not reserved.
 ///
 /// # Errors
@@ -476,6 +487,17 @@ mod tests {
             assert_eq!(peer_asn(Asn(asn), AZURE), Ok(()));
         }
         assert_eq!(gateway_asn(AZURE), Ok(()));
+    }
+
+    /// azure.md §2.1.
+    #[test]
+    fn expressroute_reserves_65515_to_65520_and_its_own() {
+        for asn in [12076, 65515, 65516, 65517, 65520] {
+            assert_eq!(expressroute_peer_asn(Asn(asn)), Err(Breach::AsnReservedByAzure(Asn(asn))));
+        }
+        for asn in [8075, 65010, 65514, 65521, 4_200_000_000] {
+            assert_eq!(expressroute_peer_asn(Asn(asn)), Ok(()));
+        }
     }
 
     #[test]

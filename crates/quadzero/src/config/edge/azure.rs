@@ -59,12 +59,12 @@ impl Rules<'_> {
     fn asns(&mut self) {
         let (Some(own), Some(remote)) = (&self.bgp.asn, &self.keys.remote_as) else { return };
         let kind = *self.kind.get_ref();
-        // ExpressRoute reserves fewer numbers on our side (ER-ROUTE).
-        let reserves = kind != AzureKind::ExpressRoute || matches!(own.get_ref().0, 12076 | 65515..=65520);
         if own.get_ref() == remote.get_ref() {
             let same = breach(remote.span(), &Breach::SameAsn(*own.get_ref()));
             self.out.push(same.related(own.span(), "our own"));
-        } else if reserves {
+        } else if kind == AzureKind::ExpressRoute {
+            self.report(own.span(), rules::expressroute_peer_asn(*own.get_ref()));
+        } else {
             self.report(own.span(), rules::peer_asn(*own.get_ref(), *remote.get_ref()));
         }
         match kind {
