@@ -5,6 +5,7 @@
 
 use crate::{check, daemon, decode, lab, logging};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde_json::json;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -200,9 +201,22 @@ pub fn main() -> ExitCode {
     let Err(failure) = result else { return ExitCode::SUCCESS };
     if failure.exit_code() != SIGPIPE {
         // With standard error closed there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "{}", failure.to_string().trim_end());
+        let _ = writeln!(io::stderr(), "{}", last_words(&failure, cli.logs.log_format));
     }
     ExitCode::from(failure.exit_code())
+}
+
+/// Whoever reads logs as JSON reads this as well.
+fn last_words(failure: &Failure, format: logging::Format) -> String {
+    let text = failure.to_string();
+    let text = text.trim_end();
+    match format {
+        logging::Format::Human => text.to_owned(),
+        logging::Format::Json => {
+            let message = text.strip_prefix("error: ").unwrap_or(text);
+            json!({ "level": "ERROR", "message": message }).to_string()
+        }
+    }
 }
 
 /// A daemon tells what it does; of the others, what they print is the result.

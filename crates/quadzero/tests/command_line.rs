@@ -238,5 +238,30 @@ fn logs_in_json_are_an_object_a_line() {
     assert_eq!(code, Some(1));
     let warning: serde_json::Value = serde_json::from_str(err.lines().next().unwrap()).unwrap();
     assert_eq!((warning["level"].as_str(), warning["line"].as_u64()), (Some("WARN"), Some(13)));
-    assert!(err.contains("error: cannot listen on 192.0.2.1:1790"), "{err}");
+    let error = last_line(&err);
+    assert_eq!(error["level"], "ERROR");
+    assert!(error["message"].as_str().unwrap().starts_with("cannot listen on 192.0.2.1:1790"), "{err}");
+}
+
+fn last_line(err: &str) -> serde_json::Value {
+    serde_json::from_str(err.lines().last().unwrap()).unwrap()
+}
+
+#[test]
+fn with_logs_in_json_whatever_ends_it_is_an_object_too() {
+    let (file, octets) = (here("tests/check/five-mistakes.toml"), KEEPALIVE.replace("04", "ff"));
+    let cases: [(&[&str], i32, &str); 5] = [
+        (&["run", "-c", "/no/such/file.toml"], 2, "/no/such/file.toml: "),
+        (&["run", "-c", file.to_str().unwrap()], 2, "five-mistakes.toml:4:13\n"),
+        (&["check", "--format", "json", file.to_str().unwrap()], 2, "five-mistakes.toml: 5 errors"),
+        (&["decode", &octets], 1, "octet 18: "),
+        (&["--log-level", "verbose", "decode", &octets], 2, "\"verbose\" is none of off"),
+    ];
+    for (arguments, status, words) in cases {
+        let (code, _, err) = told(&quadzero(&[&["--log-format", "json"], arguments].concat()));
+        let error = last_line(&err);
+        assert_eq!((code, err.lines().count()), (Some(status), 1), "{err}");
+        assert_eq!(error["level"], "ERROR");
+        assert!(error["message"].as_str().unwrap().contains(words), "{err}");
+    }
 }
