@@ -51,15 +51,17 @@ pub(super) struct Task {
     farewells: JoinSet<bool>,
     sleep: Pin<Box<Sleep>>,
     span: Span,
-    /// The state that was told last, and since when.
+    /// The state, and since when.
     state: State,
     since: Instant,
     news: News,
     /// Lines of this second, and when it began.
     told_lines: u32,
     told_since: Instant,
-    /// The table has changed, but for this second enough was told.
-    tell_learned_at: Option<Instant>,
+    /// When there is room again for what was not told: the state, or the table.
+    tell_again_at: Option<Instant>,
+    told_state: State,
+    learned_untold: bool,
     /// Prefixes in the table when it was last logged.
     told_received: usize,
 }
@@ -106,7 +108,9 @@ impl Task {
             news: News::default(),
             told_lines: 0,
             told_since: now(),
-            tell_learned_at: None,
+            tell_again_at: None,
+            told_state: State::Idle,
+            learned_untold: false,
             told_received: 0,
         }
     }
@@ -129,7 +133,8 @@ impl Task {
 
     /// Waits for the next thing to happen; with `more` to write, only until the other peers have had their turn.
     async fn wait(&mut self, more: bool) -> Woken {
-        let deadline = [self.session.deadline(), self.tell_learned_at].into_iter().flatten().min();
+        self.tell_again_at = self.tell_again_at.filter(|at| *at > now());
+        let deadline = [self.session.deadline(), self.tell_again_at].into_iter().flatten().min();
         if let Some(deadline) = deadline
             && self.sleep.deadline() != deadline.into()
         {
@@ -161,7 +166,7 @@ impl Task {
             Woken::Dialled(result) => self.dialled(result),
             Woken::Ready(direction, Ok(())) => self.exchange(direction),
             Woken::Ready(direction, Err(error)) => self.broken(direction, &error),
-            Woken::SaidFarewell(false) => self.span.in_scope(|| {
+            Woken::SaidFarewell(false) => self.tell(|| {
                 warn!("the peer did not close the connection: it may not have heard the last words")
             }),
             Woken::SaidFarewell(true) | Woken::ForAnotherTurn => {}
@@ -356,17 +361,29 @@ impl Task {
         }
     }
 
+    /// A state, too, is told in the end: of many that pass within a second, the last one.
     fn note_state(&mut self) {
         let state = self.session.state();
-        if state == self.state {
+        if state != self.state {
+            (self.state, self.since) = (state, now());
+        }
+        if state == self.told_state || self.is_enough() {
             return;
         }
         let waits = matches!(state, State::Idle | State::Active).then(|| self.session.deadline()).flatten();
-        let next =
-            waits.map(|deadline| format!("{:.1} s", deadline.saturating_duration_since(now()).as_secs_f32()));
-        self.span
-            .in_scope(|| info!(from = %self.state, to = %state, next_attempt_in = next, "state changed"));
-        (self.state, self.since) = (state, now());
+        let next = waits.map(|at| format!("{:.1} s", at.saturating_duration_since(now()).as_secs_f32()));
+        let from = std::mem::replace(&mut self.told_state, state);
+        self.tell(|| info!(%from, to = %state, next_attempt_in = next, "state changed"));
+    }
+
+    /// Whether this second's lines are used up; then the task comes back in the next one.
+    fn is_enough(&mut self) -> bool {
+        let next = self.told_since + Duration::from_secs(1);
+        let enough = self.told_lines >= LINES && now() < next;
+        if enough {
+            self.tell_again_at = Some(next);
+        }
+        enough
     }
 
     fn dial(&self) -> Dial {
@@ -404,7 +421,7 @@ impl Task {
         let news = std::mem::take(&mut self.news);
         let fresh = self.status_now();
         let changed = news.learned && (fresh.prefixes_received, self.told_received) != (0, 0);
-        if changed || self.tell_learned_at.is_some_and(|at| at <= now()) {
+        if changed || self.learned_untold {
             self.log_learned(fresh.prefixes_received);
         }
         self.status.send_if_modified(|status| {
@@ -422,12 +439,11 @@ impl Task {
 
     /// The table of the peer, or how it begins. It is a state: when enough was told for now, it is told later.
     fn log_learned(&mut self, total: usize) {
-        let next = self.told_since + Duration::from_secs(1);
-        if self.told_lines >= LINES && now() < next {
-            self.tell_learned_at = Some(next);
+        self.learned_untold = self.is_enough();
+        if self.learned_untold {
             return;
         }
-        (self.tell_learned_at, self.told_received) = (None, total);
+        self.told_received = total;
         let shown: Vec<String> = {
             let learned = self.session.learned().lock().unwrap_or_else(PoisonError::into_inner);
             learned.iter().take(SHOWN).map(|(prefix, _)| prefix.to_string()).collect()
