@@ -346,6 +346,7 @@ impl Session {
         self.counters.messages_sent += u64::from(!last_words.is_empty());
         self.outputs.push_back(Output::Disconnect(direction, last_words));
         self.account(now, &connection, &ending, down);
+        // Started again while this one still withdrew: that is over now.
         if let Phase::Idle { until: Some(until) } = &mut self.phase {
             *until = (*until).min(now);
         }
