@@ -88,6 +88,11 @@ impl AdjRibIn {
         self.routes.len()
     }
 
+    /// How many prefixes of a family.
+    pub fn len_of(&self, family: Family) -> usize {
+        self.routes.len_of(family)
+    }
+
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
         self.routes.is_empty()

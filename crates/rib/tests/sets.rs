@@ -100,6 +100,19 @@ proptest! {
             prop_assert_eq!(&set.get(&route.prefix).unwrap().attributes, &last.attributes);
         }
     }
+
+    #[test]
+    fn families_are_counted_as_a_scan_counts_them(first in routes(), second in routes()) {
+        let (set, gone) = (RouteSet::new(first.clone()), RouteSet::new(second));
+        let mut peer = AdjRibIn::default();
+        peer.apply(RouteSet::default().change_to(&set));
+        peer.apply(Change { withdrawn: gone.iter().map(|r| r.prefix).collect(), ..Change::default() });
+        for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
+            let of_it = |prefix: &IpNet| Family::of(prefix) == family;
+            prop_assert_eq!(set.len_of(family), set.iter().filter(|r| of_it(&r.prefix)).count());
+            prop_assert_eq!(peer.len_of(family), peer.iter().filter(|(prefix, _)| of_it(prefix)).count());
+        }
+    }
 }
 
 #[test]
