@@ -16,6 +16,6 @@ mod testing;
 pub use config::*;
 pub use driver::{Peer, Speaker, Status};
 pub use session::{
-    Addresses, Counters, Direction, Down, Encodings, Event, Input, Learned, Negotiated, Output, Session,
-    State,
+    Addresses, Counters, Direction, Down, Encodings, Event, Filled, Flow, Fullness, Input, Learned,
+    Negotiated, Output, Session, State,
 };

@@ -7,7 +7,7 @@ use quadzero::config::edge::Edge;
 use quadzero::config::{Loaded, Source};
 use quadzero_azure::config::{GatewayKind, HoldTimeBehaviour, NextHopType, SystemDefault};
 use quadzero_codec::{Asn, Family, NextHop, Origin, Role};
-use quadzero_fsm::{Capabilities, Import, Md5Key, Mode, RestartTime};
+use quadzero_fsm::{Capabilities, Excess, Import, Md5Key, Mode, PrefixLimit, RestartTime};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -64,6 +64,9 @@ fn every_key_of_a_neighbor_arrives() {
         graceful-restart = "2m"
         import = "all"
         max-prefixes = 1000
+        max-prefixes-warning = 90
+        max-prefixes-restart-after = "5m"
+        max-prefixes-out = 4000
         "#,
     );
     let peer = &edge.neighbors[0].peer;
@@ -74,7 +77,11 @@ fn every_key_of_a_neighbor_arrives() {
     assert_eq!((peer.transport.ttl, peer.transport.min_ttl), (Some(255), Some(254)));
     assert_eq!((peer.mode, peer.import, peer.role), (Mode::Active, Import::All, Some(Role::Customer)));
     assert_eq!(peer.families, [Family::IPV6_UNICAST, Family::IPV4_UNICAST]);
-    assert_eq!((peer.max_prefixes, peer.damp_peer_oscillations), (Some(1000), false));
+    let received = Excess::Drop { restart_after: Some(Duration::from_secs(300)) };
+    let limit = |prefixes, excess| Some(PrefixLimit { prefixes, warn_at: prefixes * 9 / 10, excess });
+    assert_eq!(peer.max_prefixes, limit(1000, received));
+    assert_eq!(peer.max_prefixes_out, limit(4000, Excess::Block));
+    assert!(!peer.damp_peer_oscillations);
     let timers = &peer.timers;
     assert_eq!((timers.hold.seconds(), timers.keepalive), (180, Some(Duration::from_secs(59))));
     assert_eq!(timers.connect_retry, Duration::from_millis(500));
@@ -93,6 +100,18 @@ fn every_key_of_a_neighbor_arrives() {
         graceful_restart: RestartTime::new(120),
     };
     assert_eq!(peer.capabilities, none);
+}
+
+#[test]
+fn a_neighbor_that_we_are_about_to_leave_is_told_so() {
+    let keys = "[[neighbor]]\naddress = \"10.1.0.4\"\ngraceful-shutdown = true\ncommunities = [\"65010:1\"]\nremote-as = ";
+    for (remote_as, local_pref) in [("65020", None), ("65010", Some(0))] {
+        let edge = edge(&[keys, remote_as].concat());
+        let routes = edge.policy.routes(&edge.neighbors[0].policy);
+        let said = &routes.as_slice()[0].attributes;
+        assert_eq!(*said.communities, ["65010:1", "graceful-shutdown"].map(|c| c.parse().unwrap()));
+        assert_eq!(said.local_pref, local_pref, "RFC 8326 §5: within our own AS");
+    }
 }
 
 #[test]

@@ -49,7 +49,10 @@ pub(super) fn personality(
         import: Import::All,
         own_address: Some(local.into()),
         // The limit is the gateway's, over all sessions: the thinker keeps it.
+        // Nobody has seen a gateway do so (azure.md §1.5, "communities: U").
+        honour_graceful_shutdown: false,
         max_prefixes: None,
+        max_prefixes_out: None,
         transport: Transport {
             remote: endpoints.of(connection.peer),
             local: (!source.is_unspecified()).then_some(source),

@@ -49,7 +49,9 @@ impl Edge {
             capabilities: Capabilities::default(),
             import: Import::All,
             own_address: Some("10.51.255.254".parse().unwrap()),
+            honour_graceful_shutdown: true,
             max_prefixes: None,
+            max_prefixes_out: None,
             transport: Transport {
                 remote: mock.endpoint(instance).unwrap(),
                 local: Some(self.socket.ip()),

@@ -6,7 +6,7 @@ use super::{
     sockopt,
     speaker::{Shared, Wish},
 };
-use crate::session::{Addresses, Direction, Down, Event, Input, Output, Session, State};
+use crate::session::{Addresses, Direction, Down, Event, Fullness, Input, Output, Session, State};
 use bytes::Bytes;
 use quadzero_codec::{Dialect, ErrorCode, Message, Notification};
 use quadzero_rib::RouteSet;
@@ -528,6 +528,8 @@ fn log(event: &Event) {
         Event::Refused(why) => warn!("OPEN refused: {why}"),
         Event::Malformed(fault, more) => warn!(%fault, more, "malformed attribute"),
         Event::Ignored(routes, first, why) => info!(routes, %first, why, "ignored"),
+        Event::Filled(filled) if filled.fullness() == Fullness::Over => error!("{filled}"),
+        Event::Filled(filled) => warn!("{filled}"),
         Event::Unsendable(problem) => error!("{problem}"),
         Event::Received(kind) => debug!(%kind, "received"),
         Event::Said(kind) => debug!(%kind, "sent"),

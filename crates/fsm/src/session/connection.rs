@@ -34,6 +34,8 @@ pub(super) enum Ending {
     Received(Notification),
     /// We send one: the peer has erred, or a timer has expired.
     Sent(Notification),
+    /// We send one: the peer has announced more than it may. It is tried again after that time, if there is one.
+    Excess(Notification, Option<Duration>),
     /// We send one: the other connection is kept.
     Collision(Notification),
     /// We send one: the operator wants it.
@@ -62,7 +64,7 @@ impl Ending {
             Self::Received(n) => (Down::Received(n.clone()), Bytes::new()),
             // Before our OPEN there is nothing to say (RFC 4271 §8.2.2, SendNOTIFICATIONwithoutOPEN).
             _ if connection.state().is_none() => (Down::Closed, Bytes::new()),
-            Self::Sent(n) | Self::Collision(n) | Self::Stopped(n) => {
+            Self::Sent(n) | Self::Excess(n, _) | Self::Collision(n) | Self::Stopped(n) => {
                 let mut out = BytesMut::new();
                 Message::Notification(n.clone()).encode(&connection.dialect, &mut out);
                 (Down::Sent(n.clone()), out.freeze())

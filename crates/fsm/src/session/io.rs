@@ -1,6 +1,6 @@
 //! What goes into a session and what comes out of it.
 
-use super::Negotiated;
+use super::{Filled, Negotiated};
 use bytes::Bytes;
 use ipnet::IpNet;
 use quadzero_codec::{ErrorCode, Fault, MessageType, Notification};
@@ -93,6 +93,8 @@ pub enum Event {
     Malformed(Fault, usize),
     /// Routes of one UPDATE that were not taken: how many, one of them, and why that one was not.
     Ignored(usize, IpNet, &'static str),
+    /// Prefixes come near a limit, or are more than it allows.
+    Filled(Filled),
     /// Routes of ours that cannot be said to this peer, and why.
     Unsendable(String),
     /// What was wanted has been handed to the connection: this many prefixes stand announced.

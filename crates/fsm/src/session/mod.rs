@@ -49,12 +49,14 @@ mod collision;
 mod connection;
 mod inbound;
 mod io;
+mod limits;
 mod messages;
 mod negotiate;
 mod outbound;
 mod restart;
 
 pub use io::{Addresses, Counters, Direction, Down, Event, Input, Output, State};
+pub use limits::{Filled, Flow, Fullness};
 pub use negotiate::{Negotiated, Refusal, negotiate};
 pub use outbound::Encodings;
 
@@ -98,6 +100,7 @@ pub struct Session {
     backoff: Backoff,
     outputs: VecDeque<Output>,
     counters: Counters,
+    told: limits::Told,
 }
 
 impl Session {
@@ -115,6 +118,7 @@ impl Session {
             connections: [None, None],
             outputs: VecDeque::new(),
             counters: Counters::default(),
+            told: limits::Told::default(),
         }
     }
 
@@ -129,7 +133,7 @@ impl Session {
             Input::Bytes(direction, octets) => self.bytes(now, direction, octets),
             Input::Closed(direction) => self.end(now, direction, Ending::Closed),
             Input::Timeout => self.timeout(now),
-            Input::Routes(routes) => self.wanted = routes,
+            Input::Routes(routes) => self.want(now, routes),
         }
         self.watch_sending(now);
     }
@@ -254,7 +258,9 @@ impl Session {
     }
 
     fn leave_idle(&mut self, now: Instant) {
-        if self.config.mode == Mode::Passive {
+        if let Some(until) = self.kept_idle(now) {
+            self.phase = Phase::Idle { until };
+        } else if self.config.mode == Mode::Passive {
             self.phase = Phase::Active { retry: None };
         } else {
             self.dial(now);
@@ -372,6 +378,10 @@ impl Session {
                 let hold = self.backoff.jitter(self.config.timers.idle_hold);
                 self.phase = Phase::Idle { until: Some(now + hold) };
             }
+            Ending::Excess(_, restart_after) => {
+                self.give_up_dial();
+                self.phase = Phase::Idle { until: restart_after.map(|wait| now + wait) };
+            }
             _ => {
                 self.give_up_dial();
                 let hold = self.backoff.failed(&self.config);
@@ -386,6 +396,7 @@ impl Session {
             return self.outputs.push_back(Output::Event(Event::Failed(down)));
         };
         self.counters.dropped += 1;
+        self.told.forget_received();
         self.keep_or_forget(now, negotiated, ending);
         self.backoff.was_up_for(connection.up_for(now), &self.config);
         self.outputs.push_back(Output::Event(Event::Down(down)));

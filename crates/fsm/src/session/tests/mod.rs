@@ -1,5 +1,6 @@
 //! The session against itself, on an imaginary clock. Real peers are in the interop tests.
 
+mod limits;
 mod refusals;
 mod restart;
 
@@ -260,20 +261,6 @@ fn a_route_with_our_own_as_in_its_path_is_not_taken() {
     pair.run(SECOND);
     assert_eq!(pair.ends[1].learned(), [""; 0]);
     assert_eq!(pair.states(), [State::Established; 2], "the session stays");
-}
-
-#[test]
-fn more_prefixes_than_allowed_end_the_session_with_cease_1() {
-    let right = PeerConfig { max_prefixes: Some(2), mode: Mode::Passive, ..mirrored(&config()) };
-    let mut pair = Pair::new(config(), right);
-    pair.input(0, Input::Routes(routes(["0.0.0.0/0", "203.0.113.7/32"])));
-    pair.run(SECOND);
-    assert_eq!(pair.states(), [State::Established; 2], "as many as allowed");
-    pair.input(0, Input::Routes(routes(["0.0.0.0/0", "203.0.113.7/32", "203.0.113.8/32"])));
-    pair.run(SECOND / 10);
-    let cease =
-        format!("down: {}", Down::Sent(Notification::new(ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES)));
-    assert!(pair.ends[1].story().contains(&cease), "{:?}", pair.ends[1].story());
 }
 
 /// RFC 2918, RFC 7313: asked again, everything wanted is sent again, between BoRR and EoRR.

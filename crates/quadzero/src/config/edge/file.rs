@@ -1,7 +1,7 @@
 //! The edge's file as it is read: every key with its place, nothing checked across keys yet.
 
 use crate::config::reader::record;
-use crate::config::value::words;
+use crate::config::value::{RestartAfter, words};
 use ipnet::IpNet;
 use quadzero_codec::{
     Asn, Community, ExtendedCommunity, Family, HoldTime, LargeCommunity, NextHop, Origin, Role, RouterId,
@@ -133,12 +133,14 @@ record! {
         optional graceful_restart: RestartTime,
         /// What is kept of that which it announces.
         optional import: Import,
-        /// More prefixes end the session.
-        optional max_prefixes: usize,
+        /// Limits of prefixes.
+        flatten limits: LimitKeys,
         /// Names of originations and exceptions.
         optional announce: Vec<Spanned<String>>,
         /// Overrides for this neighbor.
         flatten route: RouteKeys,
+        /// We are about to leave (RFC 8326).
+        optional graceful_shutdown: bool,
         /// It is a gateway of Azure: its rules are checked.
         optional azure: Azure,
     }
@@ -169,6 +171,24 @@ record! {
 }
 
 record! {
+    /// How many prefixes are exchanged with a neighbor.
+    LimitKeys {
+        /// From it.
+        optional max_prefixes: usize,
+        /// When that is told, in per cent.
+        optional max_prefixes_warning: u8,
+        /// What happens with more.
+        optional max_prefixes_action: LimitAction,
+        /// How long a session stays down that was dropped for it.
+        optional max_prefixes_restart_after: RestartAfter,
+        /// To it.
+        optional max_prefixes_out: usize,
+        /// What happens with more.
+        optional max_prefixes_out_action: LimitAction,
+    }
+}
+
+record! {
     /// `azure = { .. }` of a neighbor.
     Azure {
         /// Which of Azure's gateways it is.
@@ -187,6 +207,17 @@ pub(in crate::config) enum ExceptionMode {
     CarveOut,
     /// Left to route tables.
     Udr,
+}
+
+/// What happens with more prefixes than a limit allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum LimitAction {
+    /// It is told.
+    Warn,
+    /// They are not taken, or not announced.
+    Block,
+    /// The session ends.
+    Drop,
 }
 
 /// `kind` of a neighbor's `azure`.
@@ -212,6 +243,11 @@ words! {
         "carve-out" => Self::CarveOut,
         "udr" => Self::Udr,
         "announce" => Self::Announce,
+    }
+    LimitAction: "an action of a limit" {
+        "warn" => Self::Warn,
+        "block" => Self::Block,
+        "drop" => Self::Drop,
     }
     AzureKind: "a gateway of Azure" {
         "vpn-gateway" => Self::VpnGateway,

@@ -2,6 +2,7 @@
 
 mod azure;
 mod file;
+mod limits;
 mod neighbor;
 mod routes;
 
@@ -103,6 +104,9 @@ impl File {
         let decisions = policy.filter(|_| !plain).map(|policy| policy.explain(&told));
         if let Some(decisions) = &decisions {
             routes::check_decisions(keys, &peer, decisions, out);
+        }
+        if let Some(policy) = policy {
+            limits::check_announced(keys, &peer, policy, &told, out);
         }
         let kind = keys.azure.as_ref().and_then(|azure| azure.get_ref().kind.as_ref());
         if let Some(kind) = kind {

@@ -1,12 +1,13 @@
 //! A neighbor of the file becomes the state machine's [`PeerConfig`].
 
 use super::file::{self, AzureKind, Bgp};
+use super::limits;
 use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::get;
 use crate::config::input;
 use crate::config::reader::{Inherit, Record, missing};
 use quadzero_codec::{Asn, Family, HoldTime, RouterId};
-use quadzero_fsm::{Capabilities, HoldNegotiation, Import, Md5Key, Mode, PeerConfig, Timers, Transport};
+use quadzero_fsm::{Capabilities, HoldNegotiation, Md5Key, Mode, PeerConfig, Timers, Transport};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -73,7 +74,7 @@ pub(super) fn peer(
     let transport = transport(neighbor, md5, out);
     check_role(bgp, neighbor, out);
     check_listening(bgp, neighbor, out);
-    check_import(neighbor, out);
+    let (max_prefixes, max_prefixes_out) = limits::limits(neighbor, out);
     let address = get(&neighbor.address)?;
     Some(PeerConfig {
         name: get(&neighbor.name).unwrap_or_else(|| address.to_string()),
@@ -89,7 +90,9 @@ pub(super) fn peer(
         capabilities: capabilities(neighbor),
         import: get(&neighbor.import).unwrap_or_default(),
         own_address: None,
-        max_prefixes: get(&neighbor.max_prefixes),
+        honour_graceful_shutdown: true,
+        max_prefixes,
+        max_prefixes_out,
         transport: transport?,
     })
 }
@@ -251,17 +254,6 @@ fn check_listening(bgp: &Bgp, neighbor: &file::Neighbor, out: &mut Vec<Diagnosti
     {
         let error = Diagnostic::error(mode.span(), "a passive neighbor, and nothing listens");
         out.push(error.related(listen.span(), "never listen").hint("list an address in [bgp] listen"));
-    }
-}
-
-fn check_import(neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) {
-    if let Some(import) = &neighbor.import
-        && *import.get_ref() == Import::All
-        && !neighbor.has("max-prefixes")
-    {
-        let message = "import = \"all\" without max-prefixes: a neighbor that leaks routes fills the memory";
-        let hint = "max-prefixes = 1000 ends such a session; a connection of ExpressRoute announces no more than that";
-        out.push(Diagnostic::warning(import.span(), message).hint(hint));
     }
 }
 
