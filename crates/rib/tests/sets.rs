@@ -103,7 +103,7 @@ proptest! {
 
     #[test]
     fn families_are_counted_as_a_scan_counts_them(first in routes(), second in routes()) {
-        let (set, gone) = (RouteSet::new(first.clone()), RouteSet::new(second));
+        let (set, gone) = (RouteSet::new(first), RouteSet::new(second));
         let mut peer = AdjRibIn::default();
         peer.apply(RouteSet::default().change_to(&set));
         peer.apply(Change { withdrawn: gone.iter().map(|r| r.prefix).collect(), ..Change::default() });

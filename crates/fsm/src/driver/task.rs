@@ -3,8 +3,9 @@
 use super::{
     Status,
     link::{Link, ROOM},
+    registry::Registry,
     sockopt,
-    speaker::{Shared, Wish},
+    speaker::{Held, Shared, Wish, known_by},
 };
 use crate::session::{Addresses, Direction, Down, Event, Fullness, Input, Output, Session, State};
 use bytes::Bytes;
@@ -43,6 +44,8 @@ const TURN: usize = 16 * ROOM;
 pub(super) struct Task {
     session: Session,
     shared: Arc<Shared>,
+    /// Of a dynamic peer, which goes when there is nothing left to remember of it.
+    registry: Option<Arc<Registry>>,
     wanted: watch::Receiver<Arc<RouteSet>>,
     wanted_gone: bool,
     status: watch::Sender<Status>,
@@ -88,6 +91,7 @@ impl Task {
     pub(super) fn new(
         session: Session,
         shared: Arc<Shared>,
+        registry: Option<Arc<Registry>>,
         wanted: watch::Receiver<Arc<RouteSet>>,
         status: watch::Sender<Status>,
         span: Span,
@@ -95,6 +99,7 @@ impl Task {
         Self {
             session,
             shared,
+            registry,
             wanted,
             wanted_gone: false,
             status,
@@ -121,6 +126,9 @@ impl Task {
         self.handle(Input::Start);
         loop {
             let more = self.settle();
+            if self.has_nothing_left() && self.registry.as_ref().is_some_and(|all| all.retire(&self.shared)) {
+                return self.span.in_scope(|| info!("dynamic neighbor gone"));
+            }
             let woken = self.wait(more).await;
             let heard = matches!(woken, Woken::Ready(..));
             self.woken(woken);
@@ -129,6 +137,12 @@ impl Task {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Nothing is under way and nothing is waited for but a connection.
+    fn has_nothing_left(&self) -> bool {
+        let quiet = self.links.iter().all(Option::is_none) && self.farewells.is_empty();
+        quiet && self.session.state() == State::Active && self.session.deadline().is_none()
     }
 
     /// Waits for the next thing to happen; with `more` to write, only until the other peers have had their turn.
@@ -194,7 +208,7 @@ impl Task {
     }
 
     fn open_inbox(&mut self) {
-        let (wish, accepted) = self.shared.inbox.take();
+        let Held { wish, stream, new_key } = self.shared.inbox.take();
         match wish {
             Some(Wish::Start) => self.handle(Input::Start),
             Some(Wish::Stop(notification, told)) => {
@@ -205,10 +219,24 @@ impl Task {
             }
             None => {}
         }
-        match accepted {
+        match stream {
             Some(stream) if self.session.accepts() => self.connected(Direction::Incoming, stream),
             Some(stream) => self.reject(stream, &format!("the session is {}", self.session.state())),
             None => {}
+        }
+        if new_key {
+            self.change_key();
+        }
+    }
+
+    /// The connection goes on with the new key, where the kernel can.
+    fn change_key(&mut self) {
+        let (key, remote) = (self.shared.key(), known_by(&self.shared.config));
+        for link in self.links.iter().flatten() {
+            match sockopt::set_md5(&link.stream, remote.into(), key.as_ref()) {
+                Ok(()) => self.span.in_scope(|| info!("TCP MD5 key changed")),
+                Err(error) => self.span.in_scope(|| warn!(%error, "the connection keeps its TCP MD5 key")),
+            }
         }
     }
 
@@ -389,7 +417,7 @@ impl Task {
     fn dial(&self) -> Dial {
         let transport = &self.session.config().transport;
         let remote = transport.remote;
-        let socket = sockopt::dialler(transport);
+        let socket = sockopt::dialler(transport, self.shared.key().as_ref());
         Box::pin(async move { TcpSocket::from_std_stream(socket?.into()).connect(remote).await })
     }
 

@@ -12,6 +12,8 @@ use tokio::{
     time::timeout,
 };
 
+mod dynamic;
+
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn at(config: PeerConfig, mode: Mode, remote: SocketAddr, local: &str) -> PeerConfig {
@@ -147,7 +149,7 @@ async fn a_dial_goes_out_with_the_ttl_that_was_configured() {
     let listener = TcpListener::bind("127.0.16.2:0").await.unwrap();
     let mut config = at(testing::config(), Mode::Active, listener.local_addr().unwrap(), "127.0.16.1");
     config.transport.ttl = Some(7);
-    let socket = sockopt::dialler(&config.transport).unwrap();
+    let socket = sockopt::dialler(&config.transport, None).unwrap();
     sockopt::set_hops(&socket, &config.transport).unwrap();
     assert_eq!(socket.ttl_v4().unwrap(), 7);
     assert!(socket.tcp_nodelay().unwrap());
