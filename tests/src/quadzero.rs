@@ -47,6 +47,18 @@ impl Quadzero {
         self.process.exit(Duration::from_secs(10))
     }
 
+    /// Asks it to read again what it reads again.
+    pub fn hang_up(&self) {
+        self.process.signal("HUP");
+    }
+
+    /// Whether the log has a message that begins like that.
+    pub fn has_said(&self, beginning: &str) -> bool {
+        let begins =
+            |event: &Value| event["message"].as_str().is_some_and(|said| said.starts_with(beginning));
+        self.process.events().iter().any(begins)
+    }
+
     /// What the edge holds of its only neighbor, as the log said it last: how many prefixes, and the first of
     /// them.
     ///

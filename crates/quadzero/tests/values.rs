@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may panic")]
 
 use quadzero::config::azure::Deployment;
-use quadzero::config::edge::Edge;
+use quadzero::config::edge::{Edge, Range};
 use quadzero::config::{Loaded, Source};
 use quadzero_azure::config::{GatewayKind, HoldTimeBehaviour, NextHopType, SystemDefault};
 use quadzero_codec::{Asn, Family, NextHop, Origin, Role};
@@ -112,6 +112,32 @@ fn a_neighbor_that_we_are_about_to_leave_is_told_so() {
         assert_eq!(*said.communities, ["65010:1", "graceful-shutdown"].map(|c| c.parse().unwrap()));
         assert_eq!(said.local_pref, local_pref, "RFC 8326 §5: within our own AS");
     }
+}
+
+#[test]
+fn a_range_is_many_neighbors_that_dial() {
+    let edge = edge(
+        r#"
+        [[neighbor]]
+        range = "192.0.2.0/24"
+        remote-as = 65020
+        [[neighbor]]
+        name = "branches"
+        range = "2001:db8::/32"
+        range-limit = 7
+        remote-as = 65020
+        "#,
+    );
+    let [first, second] = &edge.neighbors[..] else { panic!("two ranges") };
+    assert_eq!(first.range, Some(Range { prefix: "192.0.2.0/24".parse().unwrap(), limit: 100 }));
+    assert_eq!(second.range, Some(Range { prefix: "2001:db8::/32".parse().unwrap(), limit: 7 }));
+    assert_eq!((first.peer.name.as_str(), second.peer.name.as_str()), ("192.0.2.0/24", "branches"));
+    assert_eq!((first.peer.mode, second.peer.mode), (Mode::Passive, Mode::Passive));
+    assert_eq!(
+        (&first.peer.families[..], &second.peer.families[..]),
+        (&[Family::IPV4_UNICAST][..], &[Family::IPV6_UNICAST][..])
+    );
+    assert_eq!(edge.listen, ["0.0.0.0:179".parse().unwrap(), "[::]:179".parse::<SocketAddr>().unwrap()]);
 }
 
 #[test]

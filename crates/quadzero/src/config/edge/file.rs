@@ -97,6 +97,10 @@ record! {
         optional name: String,
         /// Its address.
         optional address: IpAddr,
+        /// Or where it dials from: each that does is a neighbor.
+        optional range: IpNet,
+        /// How many of them there may be.
+        optional range_limit: usize,
         /// Its AS.
         optional remote_as: Asn,
         /// Its TCP port.

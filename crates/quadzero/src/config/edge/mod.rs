@@ -4,10 +4,12 @@ mod azure;
 mod file;
 mod limits;
 mod neighbor;
+mod range;
 mod routes;
 
 pub use file::AzureKind;
 pub(super) use file::File;
+pub use range::Range;
 
 pub(super) use azure::breach;
 pub(super) use neighbor::unique;
@@ -15,6 +17,7 @@ pub(super) use neighbor::unique;
 use super::diagnostic::{Diagnostic, Severity, Span};
 use super::get;
 use super::reader::Record;
+use ipnet::IpNet;
 use quadzero_codec::{Asn, RouterId};
 use quadzero_fsm::{Mode, PeerConfig};
 use quadzero_policy::{NeighborPolicy, Policy};
@@ -40,8 +43,10 @@ pub struct Edge {
 /// A neighbor as the program uses it.
 #[derive(Clone, Debug)]
 pub struct Neighbor {
-    /// For the state machine.
+    /// For the state machine; what each neighbor of a range is, but for its address.
     pub peer: PeerConfig,
+    /// Whoever dials from there is such a neighbor.
+    pub range: Option<Range>,
     /// For the policy.
     pub policy: NeighborPolicy,
     /// The kind of Azure's gateway that it is, if it is one.
@@ -114,7 +119,7 @@ impl File {
             rules.check_peer(&peer);
             rules.check_routes(self, decisions.as_deref().unwrap_or_default());
         }
-        Some(Neighbor { peer, policy: told, azure: keys.azure_kind() })
+        Some(Neighbor { peer, range: range::range(keys), policy: told, azure: keys.azure_kind() })
     }
 }
 
@@ -126,6 +131,13 @@ impl file::Neighbor {
     /// The kind of Azure's gateway that it is.
     fn azure_kind(&self) -> Option<AzureKind> {
         get(&self.azure.as_ref()?.get_ref().kind)
+    }
+}
+
+impl Neighbor {
+    /// Its address, or its range.
+    pub fn whose(&self) -> IpNet {
+        self.range.map_or_else(|| self.peer.transport.remote.ip().into(), |range| range.prefix)
     }
 }
 
