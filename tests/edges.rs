@@ -34,7 +34,8 @@ fn a_key_is_changed_by_sighup_and_the_session_stays() {
     let keys = |key: &str| [&wire.left, &wire.right].map(|side| side.write("md5.key", key));
     keys("the old key\n");
     let capture = Capture::start(&wire.right);
-    let here = edge(65010, 65020, LEFT, &format!("address = \"{RIGHT}\"\nname = \"there\"\nmode = \"active\""));
+    let here =
+        edge(65010, 65020, LEFT, &format!("address = \"{RIGHT}\"\nname = \"there\"\nmode = \"active\""));
     let there = edge(65020, 65010, RIGHT, "range = \"192.0.2.0/24\"\nname = \"branches\"");
     let (there, here) = (Quadzero::run(&wire.right, &there), Quadzero::run(&wire.left, &here));
     wait_until("both have learned", PATIENCE, || here.learned().0 == 1 && there.learned().0 == 1);

@@ -64,9 +64,6 @@ fn every_key_of_a_neighbor_arrives() {
         graceful-restart = "2m"
         import = "all"
         max-prefixes = 1000
-        max-prefixes-warning = 90
-        max-prefixes-restart-after = "5m"
-        max-prefixes-out = 4000
         "#,
     );
     let peer = &edge.neighbors[0].peer;
@@ -77,11 +74,7 @@ fn every_key_of_a_neighbor_arrives() {
     assert_eq!((peer.transport.ttl, peer.transport.min_ttl), (Some(255), Some(254)));
     assert_eq!((peer.mode, peer.import, peer.role), (Mode::Active, Import::All, Some(Role::Customer)));
     assert_eq!(peer.families, [Family::IPV6_UNICAST, Family::IPV4_UNICAST]);
-    let received = Excess::Drop { restart_after: Some(Duration::from_secs(300)) };
-    let limit = |prefixes, excess| Some(PrefixLimit { prefixes, warn_at: prefixes * 9 / 10, excess });
-    assert_eq!(peer.max_prefixes, limit(1000, received));
-    assert_eq!(peer.max_prefixes_out, limit(4000, Excess::Block));
-    assert!(!peer.damp_peer_oscillations);
+    assert_eq!((peer.max_prefixes.map(|l| l.prefixes), peer.damp_peer_oscillations), (Some(1000), false));
     let timers = &peer.timers;
     assert_eq!((timers.hold.seconds(), timers.keepalive), (180, Some(Duration::from_secs(59))));
     assert_eq!(timers.connect_retry, Duration::from_millis(500));
@@ -100,6 +93,24 @@ fn every_key_of_a_neighbor_arrives() {
         graceful_restart: RestartTime::new(120),
     };
     assert_eq!(peer.capabilities, none);
+}
+
+#[test]
+fn limits_of_prefixes_say_how_many_when_to_warn_and_what_then() {
+    let of = |keys: &str| {
+        let start = "[[neighbor]]\naddress = \"192.0.2.2\"\nremote-as = 65020\n";
+        let peer = edge(&[start, keys].concat()).neighbors.remove(0).peer;
+        (peer.max_prefixes, peer.max_prefixes_out)
+    };
+    let drop_for = |seconds| Excess::Drop { restart_after: Some(Duration::from_secs(seconds)) };
+    let limit = |prefixes, warn_at, excess| Some(PrefixLimit { prefixes, warn_at, excess });
+    let both = "max-prefixes = 1000\nmax-prefixes-out = 4000\n";
+    assert_eq!(of(both), (limit(1000, 750, drop_for(60)), limit(4000, 3000, Excess::Block)));
+    let keys = "max-prefixes-warning = 90\nmax-prefixes-restart-after = \"5m\"\nmax-prefixes-out-action = \"drop\"\n";
+    let expected = (limit(1000, 900, drop_for(300)), limit(4000, 3600, drop_for(300)));
+    assert_eq!(of(&[both, keys].concat()), expected);
+    let keys = "max-prefixes = 10\nmax-prefixes-action = \"drop\"\nmax-prefixes-restart-after = \"never\"\n";
+    assert_eq!(of(keys), (limit(10, 8, Excess::Drop { restart_after: None }), None));
 }
 
 #[test]
