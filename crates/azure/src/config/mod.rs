@@ -1,230 +1,167 @@
-//! What is deployed: a gateway, its connections, and the virtual networks it serves.
+//! What is deployed: gateways, their connections, and the virtual networks they serve.
 //!
 //! ```text
-//!   on-premises            gateway                  virtual networks
-//!   ┌───────────┐   ┌──────────────────────┐   ┌──────────────────────────┐
-//!   │ Connection│◄──┤ Instance, Instance   ├──►│ Vnet (the gateway's own) │◄─ peering ─► Vnet, Vnet, ..
-//!   │  peer, asn│   │ asn, bgp addresses   │   │  Subnet ── UserRoute ..  │
-//!   └───────────┘   └──────────────────────┘   └──────────────────────────┘
+//!   on-premises            Gateway                     where it stands (Place)
+//!   ┌───────────┐   ┌──────────────────────┐   ┌───────────────────────────────────┐
+//!   │ Connection│◄──┤ Instance, Instance   ├──►│ a Vnet  ◄─ Peering ─► Vnet, ..    │
+//!   │ asn, Link │   │ Kind: vpn, er, ..    │   │ or a hub ◄─ HubConnection ─► Vnet │
+//!   └───────────┘   └──────────────────────┘   │   Subnet ── UserRoute ..          │
+//!                                              └───────────────────────────────────┘
 //! ```
 //!
-//! The words are Azure's: a [`Connection`] is a connection object together with its local network gateway, an
-//! [`Instance`] is one of the machines that the gateway is made of. The values are plain; whether Azure would
-//! accept them is a question for [`rules::check`](crate::rules::check).
+//! The words are Azure's: a [`Connection`] is a connection object together with what it leads to, an
+//! [`Instance`] is one of the machines that a gateway is made of. Several gateways may stand in one place: a VPN
+//! gateway, an ExpressRoute gateway and a Route Server in one network, or both kinds of gateways in a hub of
+//! Virtual WAN. The values are plain; whether Azure would accept them is a question for
+//! [`rules::check`](crate::rules::check).
+
+mod gateway;
+mod kind;
+mod switches;
+mod vnet;
+
+pub use gateway::{
+    Circuit, Connection, Gateway, Instance, Link, MicrosoftPeering, Peering, Service, Site, Sku,
+};
+pub use kind::{ExpressRoute, Kind, Preference, RouteServer, VirtualWan, VpnGateway};
+pub use switches::{HoldTimeBehaviour, Switches, SystemDefault};
+pub use vnet::{
+    AZURE_BASTION_SUBNET, AZURE_FIREWALL_MANAGEMENT_SUBNET, AZURE_FIREWALL_SUBNET, GATEWAY_SUBNET,
+    HubConnection, NextHopType, ROUTE_SERVER_SUBNET, Subnet, UserRoute, Vnet, VnetPeering,
+};
 
 use ipnet::Ipv4Net;
 use quadzero_codec::Asn;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
-/// The ASN of a gateway that was given no other (VPN-FAQ D).
+/// The ASN of a VPN gateway that was given no other, and always that of Route Server and of a hub (VPN-FAQ D,
+/// RS-FAQ D, VWAN-FAQ D).
 pub const DEFAULT_ASN: Asn = Asn(65515);
-/// How many prefixes a VPN gateway takes from all its peers together (VPN-FAQ D).
-pub const MAX_PREFIXES: usize = 4000;
-/// The subnet that gateways live in, by its fixed name.
-pub const GATEWAY_SUBNET: &str = "GatewaySubnet";
+/// The ASN of Microsoft's end of ExpressRoute (ER-ROUTE D).
+pub const MICROSOFT_ASN: Asn = Asn(12076);
 
-/// A gateway and the virtual networks behind it.
+/// Gateways and the virtual networks behind them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Azure {
-    /// The gateway.
-    pub gateway: Gateway,
-    /// The gateway's own virtual network first, then those peered to it (and not to each other).
+    /// The gateways.
+    pub gateways: Vec<Gateway>,
+    /// The virtual networks.
     pub vnets: Vec<Vnet>,
 }
 
-/// Which of Azure's gateways.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum GatewayKind {
-    /// A virtual network gateway of type Vpn.
-    #[default]
-    VpnGateway,
+/// Where a gateway stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In the virtual network with this index.
+    Vnet(usize),
+    /// In the hub of Virtual WAN that the gateway with this index is.
+    Hub(usize),
 }
 
-/// What a VPN gateway does with a smaller Hold Time than its own: the sources disagree (azure.md §1.4).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HoldTimeBehaviour {
-    /// 60 s and 180 s hold whatever the peer says (VPN-FAQ D, TIMERS D).
-    #[default]
-    Fixed,
-    /// The smaller value holds (SYUH F).
-    Negotiate,
-}
-
-/// How the system default route is listed while a gateway announces one (azure.md §5.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SystemDefault {
-    /// Not at all (LAB-DEF F).
-    #[default]
-    Hidden,
-    /// As `Invalid`, like one that a user route replaces (UDR D).
-    Invalid,
-}
-
-/// Answers to questions that the sources leave open (azure.md §8, "unconfirmed").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Switches {
-    /// Row 7 of azure.md §8.
-    pub hold_time: HoldTimeBehaviour,
-    /// Row 13 of azure.md §8.
-    pub system_default: SystemDefault,
-    /// Whether MED decides between paths of equal length. Off: equal AS_PATHs share the traffic (row 23).
-    pub compare_med: bool,
-    /// Whether transit routes keep their communities. Off: none were seen (row 24, LAB-BGP F).
-    pub keep_communities: bool,
-    /// How long a session stays down that took the gateway over its limit of prefixes (row 20).
-    pub limit_penalty: Duration,
-    /// Time between dials.
-    pub connect_retry: Duration,
-    /// The TTL that is sent (azure.md §1.3).
-    pub ttl: u8,
-    /// Whether the four-octet AS capability is offered: Route Server does (FRR-RS F), and the gateway's ASN
-    /// is of 32 bits.
-    pub four_octet_as: bool,
-}
-
-impl Default for Switches {
-    fn default() -> Self {
-        Self {
-            hold_time: HoldTimeBehaviour::default(),
-            system_default: SystemDefault::default(),
-            compare_med: false,
-            keep_communities: false,
-            limit_penalty: Duration::from_secs(60),
-            connect_retry: Duration::from_secs(120),
-            ttl: 64,
-            four_octet_as: true,
-        }
-    }
-}
-
-/// A virtual network gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gateway {
-    /// Its resource name.
-    pub name: String,
-    /// Which one it is.
-    pub kind: GatewayKind,
-    /// Its AS.
-    pub asn: Asn,
-    /// One instance is active-standby, two are active-active.
-    pub instances: Vec<Instance>,
-    /// What it is connected to.
-    pub connections: Vec<Connection>,
-    /// More prefixes than this from all peers together, and the session that brought them is dropped.
-    pub max_prefixes: usize,
-    /// Open questions.
-    pub switches: Switches,
-}
-
-/// One machine of a gateway, with a BGP speaker of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
-    /// What logs call it.
-    pub name: String,
-    /// Its BGP peer address out of `GatewaySubnet`; also its BGP Identifier (FRR-RS F).
-    pub address: Ipv4Addr,
-    /// Its custom BGP addresses (`customBgpIpAddresses`).
-    pub apipa: Vec<Ipv4Addr>,
-    /// Its public address: the next hop that network interfaces show behind an active-standby gateway.
-    pub public_ip: Option<Ipv4Addr>,
-}
-
-/// A connection and its local network gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connection {
-    /// Its resource name.
-    pub name: String,
-    /// The AS on-premises.
-    pub asn: Asn,
-    /// The BGP peer address of the local network gateway.
-    pub peer: IpAddr,
-    /// The address space of the local network gateway: static routes beside BGP (VPN-FAQ D).
-    pub static_prefixes: Vec<Ipv4Net>,
-}
-
-/// A virtual network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vnet {
-    /// Its resource name.
-    pub name: String,
-    /// Its address space.
-    pub address_space: Vec<Ipv4Net>,
-    /// Its subnets.
-    pub subnets: Vec<Subnet>,
-    /// Whether the peering lets it use the gateway. Without meaning for the gateway's own network.
-    pub gateway_transit: bool,
-}
-
-/// A subnet with its route table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subnet {
-    /// Its resource name.
-    pub name: String,
-    /// Its part of the address space.
-    pub prefix: Ipv4Net,
-    /// "Propagate gateway routes" of the route table; `GatewaySubnet` always has them.
-    pub propagate_gateway_routes: bool,
-    /// The user routes of the route table.
-    pub routes: Vec<UserRoute>,
-    /// The prefixes of the service endpoints that are switched on.
-    pub service_endpoints: Vec<Ipv4Net>,
-}
-
-/// A user-defined route.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserRoute {
-    /// Its resource name.
-    pub name: String,
-    /// Where to.
-    pub prefix: Ipv4Net,
-    /// By what.
-    pub next_hop_type: NextHopType,
-    /// The appliance, for [`NextHopType::VirtualAppliance`].
-    pub next_hop_ip: Option<Ipv4Addr>,
-}
-
-/// Next hop types, in the spelling of Azure's API (azure.md §5.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-pub enum NextHopType {
-    /// Within the virtual network.
-    VnetLocal,
-    /// Azure's own way to the Internet, from a public address of Azure.
-    Internet,
-    /// Dropped.
-    None,
-    /// The gateway.
-    VirtualNetworkGateway,
-    /// A virtual machine that forwards.
-    VirtualAppliance,
-    /// A peered virtual network.
-    VNetPeering,
-    /// A service endpoint: over Azure's backbone.
-    VirtualNetworkServiceEndpoint,
-}
-
-/// What tells the gateways apart. A new one does not compile until each question has its answer.
-impl GatewayKind {
-    /// The weight of its routes in Azure's listings (LAB-RS F).
-    pub const fn weight(self) -> u32 {
-        match self {
-            Self::VpnGateway => 32768,
-        }
-    }
-
-    /// Whether it tells its other peers of an exact 0.0.0.0/0 (VPN-FAQ D: it does not).
-    pub const fn relays_default(self) -> bool {
-        match self {
-            Self::VpnGateway => false,
-        }
-    }
+/// A BGP session: an instance of a gateway with the peer of a connection. All three are indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    /// Of [`Azure::gateways`].
+    pub gateway: usize,
+    /// Of [`Gateway::instances`].
+    pub instance: usize,
+    /// Of [`Gateway::connections`].
+    pub connection: usize,
 }
 
 impl Azure {
-    /// The prefixes that the gateway stands for: its own network's, and those of the networks that use it.
-    pub fn served_prefixes(&self) -> impl Iterator<Item = Ipv4Net> + '_ {
-        let served = self.vnets.iter().enumerate().filter(|(i, vnet)| *i == 0 || vnet.gateway_transit);
-        served.flat_map(|(_, vnet)| vnet.address_space.iter().map(Ipv4Net::trunc))
+    /// Every session there is: each instance of a gateway peers with each of its connections.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.gateways.iter().enumerate().flat_map(|(gateway, g)| {
+            let instances = 0..g.instances.len();
+            instances.flat_map(move |instance| {
+                (0..g.connections.len()).map(move |connection| SessionId { gateway, instance, connection })
+            })
+        })
+    }
+
+    /// The index of the gateway with this name.
+    pub fn gateway(&self, name: &str) -> Option<usize> {
+        self.gateways.iter().position(|gateway| gateway.name == name)
+    }
+
+    /// Azure's address of a session.
+    ///
+    /// # Panics
+    /// If there is no such session.
+    pub fn local_address(&self, id: SessionId) -> Ipv4Addr {
+        self.gateways[id.gateway].local_address(id.instance, id.connection)
+    }
+
+    /// The peer's address of a session.
+    ///
+    /// # Panics
+    /// If there is no such session.
+    pub fn peer_address(&self, id: SessionId) -> IpAddr {
+        self.gateways[id.gateway].connections[id.connection].peer(id.instance)
+    }
+
+    /// The connection of a session.
+    ///
+    /// # Panics
+    /// If there is no such session.
+    pub fn connection(&self, id: SessionId) -> &Connection {
+        &self.gateways[id.gateway].connections[id.connection]
+    }
+
+    /// The gateways that stand in a place, by their indices.
+    pub fn gateways_at(&self, place: Place) -> impl Iterator<Item = usize> + '_ {
+        self.gateways.iter().enumerate().filter(move |(_, g)| g.place == place).map(|(i, _)| i)
+    }
+
+    /// Every place that has a gateway.
+    pub fn places(&self) -> Vec<Place> {
+        let mut places: Vec<Place> = self.gateways.iter().map(|gateway| gateway.place).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// Where the gateways are that a virtual network uses: its own, or else those of a peered one that lets it,
+    /// or those of its hub.
+    ///
+    /// # Panics
+    /// If there is no such network.
+    pub fn place_of(&self, vnet: usize) -> Option<Place> {
+        let own = Place::Vnet(vnet);
+        let remote = self.vnets[vnet].peerings.iter().filter(|peering| peering.use_remote_gateways);
+        let remote = remote.map(|peering| Place::Vnet(peering.with));
+        let hub = self.vnets[vnet].hub.map(|connection| Place::Hub(connection.hub));
+        [own].into_iter().chain(remote).chain(hub).find(|place| self.gateways_at(*place).next().is_some())
+    }
+
+    /// The networks that use the gateways of a place, the one that they stand in first.
+    pub fn served_vnets(&self, place: Place) -> impl Iterator<Item = &Vnet> + '_ {
+        let own = move |i: &usize| place != Place::Vnet(*i);
+        let mut served: Vec<usize> =
+            (0..self.vnets.len()).filter(|i| self.place_of(*i) == Some(place)).collect();
+        served.sort_by_key(own);
+        served.into_iter().map(|i| &self.vnets[i])
+    }
+
+    /// The prefixes that the gateways of a place stand for: those of the networks that they serve, and a hub's
+    /// own.
+    pub fn served_prefixes(&self, place: Place) -> impl Iterator<Item = Ipv4Net> + '_ {
+        let hub = match place {
+            Place::Hub(hub) => self.gateways.get(hub).and_then(|g| g.kind.hub()).map(|h| h.address_prefix),
+            Place::Vnet(_) => None,
+        };
+        let vnets = self.served_vnets(place).flat_map(|vnet| vnet.address_space.iter().map(Ipv4Net::trunc));
+        hub.into_iter().chain(vnets)
+    }
+
+    /// The networks that are peered to one, whichever of the two says so.
+    ///
+    /// # Panics
+    /// If there is no such network.
+    pub fn peered_with(&self, vnet: usize) -> impl Iterator<Item = usize> + '_ {
+        let has = |i: usize, other: usize| self.vnets[i].peerings.iter().any(|p| p.with == other);
+        (0..self.vnets.len()).filter(move |&i| i != vnet && (has(i, vnet) || has(vnet, i)))
     }
 
     /// The subnet called `subnet`, or `vnet/subnet` where two networks have one of that name; with the index
@@ -235,91 +172,16 @@ impl Azure {
         let mut subnets = vnets.flat_map(|(i, v)| v.subnets.iter().map(move |s| (i, s)));
         subnets.find(|(_, s)| s.name == subnet_name)
     }
-}
 
-impl Gateway {
-    /// Whether two instances work side by side.
-    pub fn is_active_active(&self) -> bool {
-        self.instances.len() > 1
+    /// What decides in a place between routes of different gateways to one prefix.
+    pub fn preference(&self, place: Place) -> Preference {
+        let mut said = self.gateways_at(place).filter_map(|g| self.gateways[g].kind.preference());
+        said.next().unwrap_or_default()
     }
 
-    /// The address that an instance peers from with a connection: an APIPA one if the peer's is one, else the
-    /// private one (CFG-BGP D). Of several, the one in the peer's /30, else the first; none configured leaves
-    /// the private one.
-    ///
-    /// # Panics
-    /// If there is no such instance or connection.
-    pub fn local_address(&self, instance: usize, connection: usize) -> Ipv4Addr {
-        let instance = &self.instances[instance];
-        let IpAddr::V4(peer) = self.connections[connection].peer else { return instance.address };
-        if !peer.is_link_local() {
-            return instance.address;
-        }
-        let neighbours = |a: &&Ipv4Addr| a.to_bits() >> 2 == peer.to_bits() >> 2;
-        *instance.apipa.iter().find(neighbours).or(instance.apipa.first()).unwrap_or(&instance.address)
-    }
-
-    /// What network interfaces show as next hop for an instance: the public address of an active-standby
-    /// gateway, the private ones of an active-active gateway (LAB-DEF F, LAB-BGP F).
-    ///
-    /// # Panics
-    /// If there is no such instance.
-    pub fn shown_next_hop(&self, instance: usize) -> Ipv4Addr {
-        let instance = &self.instances[instance];
-        if self.is_active_active() {
-            instance.address
-        } else {
-            instance.public_ip.unwrap_or(instance.address)
-        }
-    }
-}
-
-impl Subnet {
-    /// A subnet with nothing but the defaults of Azure.
-    pub fn new(name: impl Into<String>, prefix: Ipv4Net) -> Self {
-        Self {
-            name: name.into(),
-            prefix,
-            propagate_gateway_routes: true,
-            routes: Vec::new(),
-            service_endpoints: Vec::new(),
-        }
-    }
-
-    /// Whether routes of the gateway reach it: `GatewaySubnet` cannot do without (GW-UDR D).
-    pub fn has_gateway_routes(&self) -> bool {
-        self.propagate_gateway_routes || self.name == GATEWAY_SUBNET
-    }
-}
-
-impl Instance {
-    /// An instance with a private address alone.
-    pub fn new(name: impl Into<String>, address: Ipv4Addr) -> Self {
-        Self { name: name.into(), address, apipa: Vec::new(), public_ip: None }
-    }
-}
-
-impl NextHopType {
-    /// The ones that a user route may name (UDR D).
-    pub const SETTABLE: [Self; 5] =
-        [Self::VirtualNetworkGateway, Self::VnetLocal, Self::Internet, Self::VirtualAppliance, Self::None];
-
-    /// The spelling of Azure's API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::VnetLocal => "VnetLocal",
-            Self::Internet => "Internet",
-            Self::None => "None",
-            Self::VirtualNetworkGateway => "VirtualNetworkGateway",
-            Self::VirtualAppliance => "VirtualAppliance",
-            Self::VNetPeering => "VNetPeering",
-            Self::VirtualNetworkServiceEndpoint => "VirtualNetworkServiceEndpoint",
-        }
-    }
-}
-
-impl std::fmt::Display for NextHopType {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
+    /// How the system default is listed beside one that was learned.
+    pub(crate) fn system_default(&self) -> SystemDefault {
+        let invalid = |g: &Gateway| g.switches.system_default == SystemDefault::Invalid;
+        if self.gateways.iter().any(invalid) { SystemDefault::Invalid } else { SystemDefault::Hidden }
     }
 }

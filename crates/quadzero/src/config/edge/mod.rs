@@ -10,7 +10,7 @@ pub use file::AzureKind;
 pub(super) use file::File;
 
 pub(super) use azure::breach;
-pub(super) use neighbor::unique;
+pub(super) use neighbor::{key_in_file, unique};
 
 use super::diagnostic::{Diagnostic, Severity, Span};
 use super::get;
