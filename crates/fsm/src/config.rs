@@ -23,6 +23,8 @@ pub enum HoldNegotiation {
     Minimum,
     /// Ours holds whatever the peer says: how Azure's VPN gateway is documented (azure.md §1.4).
     Fixed,
+    /// The smaller one holds, but nothing below this: how ExpressRoute is documented (azure.md §2.3).
+    AtLeast(HoldTime),
 }
 
 /// Which received routes are kept.

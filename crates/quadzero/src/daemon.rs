@@ -109,7 +109,7 @@ async fn log_learned(mut table: watch::Receiver<Arc<Table>>) -> Infallible {
     const SHOWN: usize = 10;
     let mut last = Vec::new();
     while table.changed().await.is_ok() {
-        let mut learned = table.borrow_and_update().learned_routes().value;
+        let mut learned = learned(&table.borrow_and_update());
         learned.retain(|row| row.origin == LearnedOrigin::EBgp);
         if learned != last {
             for row in learned.iter().take(SHOWN) {
@@ -122,6 +122,11 @@ async fn log_learned(mut table: watch::Receiver<Arc<Table>>) -> Infallible {
         }
     }
     std::future::pending().await
+}
+
+fn learned(table: &Table) -> Vec<LearnedRoute> {
+    let gateways = 0..table.azure().gateways.len();
+    gateways.flat_map(|gateway| table.learned_routes(gateway).value).collect()
 }
 
 /// The signals that a daemon listens to. Made before anything else: until then a signal just ends the process.

@@ -5,7 +5,7 @@
 use quadzero::config::azure::Deployment;
 use quadzero::config::edge::{Edge, Range};
 use quadzero::config::{Loaded, Source};
-use quadzero_azure::config::{GatewayKind, HoldTimeBehaviour, NextHopType, SystemDefault};
+use quadzero_azure::config::{HoldTimeBehaviour, NextHopType, SystemDefault};
 use quadzero_codec::{Asn, Family, NextHop, Origin, Role};
 use quadzero_fsm::{Capabilities, Excess, Import, Md5Key, Mode, PrefixLimit, RestartTime};
 use std::net::SocketAddr;
@@ -320,12 +320,12 @@ fn deployment(text: &str) -> Deployment {
 #[test]
 fn every_key_of_a_gateway_arrives() {
     let Deployment { azure, endpoints } = deployment(GATEWAY);
-    let gateway = &azure.gateway;
+    let gateway = &azure.gateways[0];
     assert_eq!(
-        (gateway.name.as_str(), gateway.kind, gateway.asn),
-        ("vgw", GatewayKind::VpnGateway, Asn(65501))
+        (gateway.name.as_str(), gateway.kind.name(), gateway.asn()),
+        ("vgw", "vpn-gateway", Asn(65501))
     );
-    assert_eq!(gateway.max_prefixes, 100);
+    assert_eq!(gateway.max_prefixes, Some(100));
     assert_eq!(gateway.switches.hold_time, HoldTimeBehaviour::Negotiate);
     assert_eq!(gateway.switches.system_default, SystemDefault::Invalid);
     assert!(gateway.switches.compare_med && gateway.switches.keep_communities);
@@ -334,12 +334,15 @@ fn every_key_of_a_gateway_arrives() {
     assert_eq!(gateway.instances[0].public_ip, Some("203.0.113.4".parse().unwrap()));
     assert_eq!(gateway.instances[1].name, "IN_1");
     assert_eq!(gateway.instances[1].apipa.len(), 1);
-    assert_eq!(gateway.connections[0].static_prefixes, ["10.60.0.0/16".parse().unwrap()]);
+    assert_eq!(
+        gateway.connections[0].static_prefixes().collect::<Vec<_>>(),
+        ["10.60.0.0/16".parse().unwrap()]
+    );
     let of = |address: &str| endpoints.of(address.parse().unwrap());
     let found = ["10.1.0.4", "10.1.0.5", "10.51.255.254"].map(of);
     assert_eq!(found.to_vec(), sockets(&["127.0.0.1:1790", "10.1.0.5:179", "10.51.255.254:1791"]));
     assert_eq!(azure.vnets[0].address_space.len(), 2);
-    assert!(azure.vnets[0].gateway_transit && !azure.vnets[1].gateway_transit);
+    assert!(azure.vnets[0].peerings.is_empty() && !azure.vnets[1].peerings[0].use_remote_gateways);
     let subnet = &azure.vnets[0].subnets[0];
     assert!(!subnet.propagate_gateway_routes);
     assert_eq!(subnet.service_endpoints.len(), 1);

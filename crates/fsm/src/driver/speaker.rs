@@ -31,6 +31,8 @@ pub(super) enum Wish {
     Start,
     /// With whom to tell that the session knows.
     Stop(Notification, oneshot::Sender<()>),
+    /// Gone without a word, as a machine that has failed is.
+    Vanish,
 }
 
 /// What has come for a peer's task: levels, not a queue. A second connection that comes before the first was
@@ -47,6 +49,8 @@ pub(super) struct Held {
     pub(super) stream: Option<TcpStream>,
     /// The key of [`Shared::key`] is another one.
     pub(super) new_key: bool,
+    /// The peer is to say everything once more.
+    pub(super) ask_again: bool,
 }
 
 impl Inbox {
@@ -124,6 +128,16 @@ impl Peer {
     /// Starts it again after [`Self::stop`].
     pub fn start(&self) {
         self.shared.inbox.put(|held| held.wish = Some(Wish::Start));
+    }
+
+    /// Closes its connections without a word, as the death of a machine does, and stays away until [`Self::start`].
+    pub fn vanish(&self) {
+        self.shared.inbox.put(|held| held.wish = Some(Wish::Vanish));
+    }
+
+    /// Asks it for all of its routes once more (RFC 2918), if it has the capability.
+    pub fn ask_again(&self) {
+        self.shared.inbox.put(|held| held.ask_again = true);
     }
 
     /// Withdraws everything, sends the NOTIFICATION, and returns when the connection is closed: after some seconds

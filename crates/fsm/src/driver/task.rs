@@ -208,7 +208,7 @@ impl Task {
     }
 
     fn open_inbox(&mut self) {
-        let Held { wish, stream, new_key } = self.shared.inbox.take();
+        let Held { wish, stream, new_key, ask_again } = self.shared.inbox.take();
         match wish {
             Some(Wish::Start) => self.handle(Input::Start),
             Some(Wish::Stop(notification, told)) => {
@@ -217,6 +217,7 @@ impl Task {
                 self.settle();
                 let _nobody_waits = told.send(());
             }
+            Some(Wish::Vanish) => self.vanish(),
             None => {}
         }
         match stream {
@@ -227,6 +228,18 @@ impl Task {
         if new_key {
             self.change_key();
         }
+        if ask_again {
+            self.handle(Input::AskAgain);
+        }
+    }
+
+    /// What the session would say at its end has no connection left to be said on.
+    fn vanish(&mut self) {
+        for direction in Direction::ALL {
+            self.links[direction as usize] = None;
+            self.handle(Input::Closed(direction));
+        }
+        self.handle(Input::Stop(Notification::new(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN)));
     }
 
     /// The connection goes on with the new key, where the kernel can.

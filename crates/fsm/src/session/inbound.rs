@@ -45,6 +45,7 @@ impl Session {
         }
         let change = self.without_excess(change);
         let announced = change.announced.iter().map(|a| a.prefixes.len()).sum();
+        self.counters.prefixes_announced += announced as u64;
         let withdrawn = change.withdrawn.len();
         let different = self.lock_learned().apply(change);
         if different {

@@ -57,6 +57,8 @@ pub enum Input<'a> {
     Timeout,
     /// The whole set of routes that the peer should have from now on.
     Routes(Arc<RouteSet>),
+    /// The peer shall say everything once more (RFC 2918), if it can.
+    AskAgain,
 }
 
 /// What the session asks of its driver.
@@ -193,6 +195,8 @@ pub struct Counters {
     pub messages_received: u64,
     /// UPDATEs among them.
     pub updates_received: u64,
+    /// Prefixes announced in them, each as often as it was.
+    pub prefixes_announced: u64,
     /// Messages sent.
     pub messages_sent: u64,
     /// UPDATEs among them.

@@ -151,6 +151,7 @@ impl Session {
             Input::Closed(direction) => self.end(now, direction, Ending::Closed),
             Input::Timeout => self.timeout(now),
             Input::Routes(routes) => self.want(now, routes),
+            Input::AskAgain => self.connections.iter_mut().flatten().for_each(|c| c.ask_again()),
         }
         self.watch_sending(now);
     }

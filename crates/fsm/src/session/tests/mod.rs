@@ -160,9 +160,12 @@ fn hold_time_zero_means_no_timers_at_all() {
 }
 
 #[test]
-fn the_smaller_hold_time_holds_unless_ours_is_fixed() {
+fn the_smaller_hold_time_holds_unless_ours_is_fixed_or_has_a_least_one() {
     let timers = |seconds| Timers { hold: HoldTime::new(seconds).unwrap(), ..Timers::default() };
-    for (negotiation, expected) in [(HoldNegotiation::Minimum, 30), (HoldNegotiation::Fixed, 180)] {
+    let least = |seconds| HoldNegotiation::AtLeast(HoldTime::new(seconds).unwrap());
+    let expected =
+        [(HoldNegotiation::Minimum, 30), (HoldNegotiation::Fixed, 180), (least(10), 30), (least(60), 60)];
+    for (negotiation, expected) in expected {
         let left = PeerConfig { timers: timers(180), hold_negotiation: negotiation, ..config() };
         let right = PeerConfig {
             timers: timers(30),
@@ -283,6 +286,23 @@ fn a_route_refresh_is_answered_with_what_is_wanted_now() {
         let refreshes =
             pair.ends[1].events.iter().filter(|(_, e)| *e == Event::Received(MessageType::RouteRefresh));
         assert_eq!(refreshes.count(), if enhanced { 2 } else { 0 });
+        assert_eq!(pair.states(), [State::Established; 2]);
+    }
+}
+
+/// RFC 2918 §3: only a peer that has the capability is asked.
+#[test]
+fn a_peer_that_can_is_asked_to_say_everything_again() {
+    for (route_refresh, times) in [(true, 2), (false, 1)] {
+        let capabilities = Capabilities { route_refresh, ..Capabilities::default() };
+        let left = PeerConfig { capabilities, ..config() };
+        let right = PeerConfig { mode: Mode::Passive, ..mirrored(&config()) };
+        let mut pair = Pair::new(left, right);
+        pair.input(0, Input::Routes(routes(["0.0.0.0/0"])));
+        pair.run(SECOND);
+        pair.input(1, Input::AskAgain);
+        pair.run(SECOND);
+        assert_eq!(pair.ends[1].session.counters().prefixes_announced, times);
         assert_eq!(pair.states(), [State::Established; 2]);
     }
 }

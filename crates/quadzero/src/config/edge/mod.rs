@@ -12,7 +12,7 @@ pub(super) use file::File;
 pub use range::Range;
 
 pub(super) use azure::breach;
-pub(super) use neighbor::unique;
+pub(super) use neighbor::{key_in_file, unique};
 
 use super::diagnostic::{Diagnostic, Severity, Span};
 use super::get;

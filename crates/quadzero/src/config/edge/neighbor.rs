@@ -287,7 +287,15 @@ fn md5(neighbor: &file::Neighbor, folder: &Path, out: &mut Vec<Diagnostic>) -> O
         }
         return Some(password.get_ref().clone());
     }
-    let path = neighbor.password_file.as_ref()?;
+    key_in_file(neighbor.password_file.as_ref()?, folder, out)
+}
+
+/// The TCP MD5 key that a file holds, and nothing beside it.
+pub(in crate::config) fn key_in_file(
+    path: &Spanned<String>,
+    folder: &Path,
+    out: &mut Vec<Diagnostic>,
+) -> Option<Md5Key> {
     let error = |message| {
         Diagnostic::error(path.span(), message).hint("a file that holds the key alone, on one line")
     };
