@@ -40,6 +40,9 @@ const LINES: u32 = 50;
 /// How many more if they say that a session has begun or ended, and why: that must not drown in what came before it.
 const RESERVED: u32 = 10;
 
+/// Read from one peer before the others have their turn: some hundred messages, if they are small.
+const READ: usize = 16_384;
+
 /// Written to one peer before the others have their turn.
 const TURN: usize = 16 * ROOM;
 
@@ -124,15 +127,17 @@ impl Task {
         let routes = self.wanted.borrow_and_update().clone();
         self.handle(Input::Routes(routes));
         self.handle(Input::Start);
+        let mut heard = false;
         loop {
             let more = self.settle();
-            let woken = self.wait(more).await;
-            let heard = matches!(woken, Woken::Ready(..));
-            self.woken(woken);
             if heard {
-                // A peer that never stops talking must not keep the others, and the clock, from their turn.
+                // A peer that never stops talking must not keep the others, and the clock, from their turn. What it said is
+                // done with: a thousand of them must not hold theirs at once.
                 tokio::task::yield_now().await;
             }
+            let woken = self.wait(more).await;
+            heard = matches!(woken, Woken::Ready(..));
+            self.woken(woken);
         }
     }
 
@@ -490,7 +495,7 @@ impl Task {
 
 thread_local! {
     /// Octets read, before they are handed to a session: one buffer for all peers of a thread.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; ROOM]);
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
 }
 
 /// The runtime's clock, so that a test may stop it.
