@@ -7,6 +7,7 @@ use crate::config::edge::Edge;
 use crate::router::Router;
 use quadzero_azure::gateway::{LearnedOrigin, LearnedRoute, Table};
 use quadzero_azure::speaker::Mock;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::io;
@@ -26,6 +27,7 @@ const GOODBYE: &str = "quadzero is shutting down";
 /// The file is wrong, or an address cannot be used.
 pub fn run(options: &cli::Run) -> Result<(), Failure> {
     let edge = Source::read(&options.config)?.edge().accept()?;
+    take_all_descriptors();
     runtime()?.block_on(be_edge(edge, &options.config))
 }
 
@@ -35,7 +37,17 @@ pub fn run(options: &cli::Run) -> Result<(), Failure> {
 /// The file is wrong, or an address cannot be used.
 pub fn azure(options: &cli::Azure) -> Result<(), Failure> {
     let deployment = Source::read(&options.config)?.gateway().accept()?;
+    take_all_descriptors();
     runtime()?.block_on(be_gateway(deployment))
+}
+
+/// A process has 1,024 descriptors to begin with, as a rule, and may have many more: programs that call select(2) must not
+/// meet larger numbers. This one does not, and a thousand sessions need more.
+fn take_all_descriptors() {
+    let limits = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits }) {
+        warn!(%error, "cannot have more descriptors");
+    }
 }
 
 /// One thread: what a thousand sessions with a few routes have to do is less than what threads would have to tell each other.

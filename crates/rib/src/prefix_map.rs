@@ -66,6 +66,11 @@ impl<T> PrefixMap<T> {
         self.entries.is_empty()
     }
 
+    /// Takes away what is not to stay.
+    pub fn retain(&mut self, mut stays: impl FnMut(&IpNet, &T) -> bool) {
+        self.0.retain(|prefix, value| stays(prefix, value));
+    }
+
     /// Takes everything away.
     pub fn clear(&mut self) {
         *self = Self::default();

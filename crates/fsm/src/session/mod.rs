@@ -92,6 +92,9 @@ use std::{
 /// What one peer announced and was accepted; shared with whoever wants to read it.
 pub type Learned = Arc<Mutex<AdjRibIn>>;
 
+/// Outputs that there is room for all the time.
+const OUTPUTS: usize = 32;
+
 /// The peer's state while no connection says more.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
@@ -156,9 +159,14 @@ impl Session {
         self.watch_sending(now);
     }
 
-    /// What is to be done next; `None` when all has been asked for.
+    /// What is to be done next; `None` when all has been asked for. After thousands of messages at once, what held their
+    /// events is given back: a thousand peers may well have done that once.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let next = self.outputs.pop_front();
+        if next.is_none() && self.outputs.capacity() > OUTPUTS {
+            self.outputs = VecDeque::new();
+        }
+        next
     }
 
     /// Appends octets for the connection: whole messages, and no UPDATE that would make `out` longer than `room`, but at
