@@ -137,7 +137,8 @@ impl AdjRibIn {
 
     /// How many prefixes of a family.
     pub fn len_of(&self, family: Family) -> usize {
-        self.routes.len_of(family)
+        let epoch = if family == Family::IPV4_UNICAST { &self.ipv4 } else { &self.ipv6 };
+        epoch.fresh + epoch.stale
     }
 
     /// Whether nothing was said.
