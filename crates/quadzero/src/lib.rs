@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod decode;
+pub mod export;
 pub mod lab;
 pub mod logging;
 pub mod router;
