@@ -375,7 +375,8 @@ mod tests {
         let plan = plumbing(vec![hub, router.clone()]).plan().unwrap();
         let text = format!("{:?}", plan.items);
         assert!(
-            text.contains("is a hub of Virtual WAN") && text.contains("1 neighbors that are no gateways"),
+            text.contains("is a hub of Virtual WAN")
+                && text.contains("neighbors that are no gateways of Azure, 1 of them"),
             "{text}"
         );
         assert_eq!(plumbing(vec![router]).plan(), Err(PlanError::NoGateway));

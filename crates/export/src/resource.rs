@@ -239,7 +239,7 @@ impl Template {
         self.push(&hub);
         for (i, address) in server.peers.iter().enumerate() {
             let peer =
-                Resource::new(format!("edge{}", i + 1), "bgpConnections", Name::edge(*address)).below(&hub);
+                Resource::new(format!("peer{}", i + 1), "bgpConnections", Name::edge(*address)).below(&hub);
             self.push(&peer.set("peerAsn", Tree::Number(server.asn.0)).set("peerIp", text(address)));
         }
     }
@@ -250,7 +250,7 @@ fn site(number: usize, connection: &Connection) -> Resource {
         ("asn", Tree::Number(connection.asn.0)),
         ("bgpPeeringAddress", text(connection.bgp_address)),
     ]);
-    let mut site = Resource::new(format!("edge{number}"), "localNetworkGateways", &connection.name).located();
+    let mut site = Resource::new(format!("site{number}"), "localNetworkGateways", &connection.name).located();
     site = site.set("gatewayIpAddress", text(connection.public_ip.get())).set("bgpSettings", bgp);
     if !connection.prefixes.is_empty() {
         let prefixes = Tree::List(connection.prefixes.iter().map(text).collect());

@@ -10,6 +10,7 @@ use quadzero_export::{
     ForcedTunneling, Kind, Location, Name, Plan, PlanError, Plumbing, PublicIp, ResourceGroup, Subnet, Table,
     Udr, internet,
 };
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
@@ -231,12 +232,15 @@ pub fn run(options: &Export) -> Result<(), Failure> {
     };
     let edge = Source::read(&common.config)?.edge().accept()?;
     let plan = match &options.what {
-        What::Udr(options) => udr(&edge, options),
-        What::Gateway(options) => gateway(&edge, options)?,
+        What::Udr(options) => udr(&edge, options).map_err(wrong),
+        What::Gateway(options) => gateway(&edge, options),
         What::ForcedTunneling(options) => forced_tunneling(&edge, options),
-    };
-    let plan = plan.map_err(|error| Failure::Wrong(format!("error: {error}")))?;
+    }?;
     Ok(io::stdout().write_all(plan.render(common.format.into()).as_bytes())?)
+}
+
+fn wrong(problem: impl Display) -> Failure {
+    Failure::Wrong(format!("error: {problem}"))
 }
 
 fn udr(edge: &Edge, options: &UdrOptions) -> Result<Plan, PlanError> {
@@ -258,11 +262,11 @@ fn udr(edge: &Edge, options: &UdrOptions) -> Result<Plan, PlanError> {
     export.plan()
 }
 
-fn gateway(edge: &Edge, options: &GatewayOptions) -> Result<Result<Plan, PlanError>, Failure> {
+fn gateway(edge: &Edge, options: &GatewayOptions) -> Result<Plan, Failure> {
     let mut neighbors = neighbors(edge);
     for name in &options.neighbor {
         if !neighbors.iter().any(|neighbor| neighbor.name == *name) {
-            return Err(Failure::Wrong(format!("error: no neighbor is called {name:?}")));
+            return Err(wrong(format_args!("no neighbor is called {name:?}")));
         }
     }
     neighbors.retain(|neighbor| options.neighbor.is_empty() || options.neighbor.contains(&neighbor.name));
@@ -277,10 +281,18 @@ fn gateway(edge: &Edge, options: &GatewayOptions) -> Result<Result<Plan, PlanErr
         vlan: options.vlan_id,
         route_server: options.route_server.clone(),
     };
-    Ok(export.plan())
+    export.plan().map_err(wrong)
 }
 
-fn forced_tunneling(edge: &Edge, options: &ForcedTunnelingOptions) -> Result<Plan, PlanError> {
+fn forced_tunneling(edge: &Edge, options: &ForcedTunnelingOptions) -> Result<Plan, Failure> {
+    let useless = [
+        ("--vnet", options.table.vnet.is_some(), Way::Udr),
+        ("--existing", options.table.existing, Way::Udr),
+        ("--local-gateway", options.local_gateway.is_some(), Way::DefaultSite),
+    ];
+    if let Some((option, ..)) = useless.iter().find(|(_, given, way)| *given && *way != options.way) {
+        return Err(wrong(format_args!("{option} has no effect this way")));
+    }
     let way = match (options.way, &options.gateway) {
         (Way::Udr, _) => quadzero_export::Way::Udr(options.table.table()),
         (Way::DefaultSite, Some(gateway)) => quadzero_export::Way::DefaultSite {
@@ -296,7 +308,7 @@ fn forced_tunneling(edge: &Edge, options: &ForcedTunnelingOptions) -> Result<Pla
         neighbors: neighbors(edge),
         way,
     };
-    export.plan()
+    export.plan().map_err(wrong)
 }
 
 fn neighbors(edge: &Edge) -> Vec<quadzero_export::Neighbor> {
