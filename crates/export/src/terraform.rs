@@ -137,7 +137,7 @@ fn connection(plan: &Plan, number: usize, connection: &Connection) -> [String; 2
     let link = named(&connection.name).set("location", location(plan)).set("type", text("IPsec"));
     let link = link.set("virtual_network_gateway_id", "data.azurerm_virtual_network_gateway.gateway.id");
     let link = link.set("local_network_gateway_id", format!("azurerm_local_network_gateway.{label}.id"));
-    let link = link.set("bgp_enabled", "true").set("shared_key", format!("var.{}", name(Secret::SharedKey)));
+    let link = link.set("enable_bgp", "true").set("shared_key", format!("var.{}", name(Secret::SharedKey)));
     [
         Body::new().top(&format!("resource \"azurerm_local_network_gateway\" \"{label}\""), site),
         Body::new()

@@ -56,7 +56,7 @@ resource "azurerm_virtual_network_gateway_connection" "edge_1" {
   type                       = "IPsec"
   virtual_network_gateway_id = data.azurerm_virtual_network_gateway.gateway.id
   local_network_gateway_id   = azurerm_local_network_gateway.edge_1.id
-  bgp_enabled                = true
+  enable_bgp                 = true
   shared_key                 = var.shared_key
 }
 
