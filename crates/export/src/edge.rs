@@ -75,7 +75,9 @@ pub enum PlanError {
         "no neighbor of this file is a gateway of Azure: [[neighbor]] azure = {{ kind = \"vpn-gateway\" }} says that one is"
     )]
     NoGateway,
-    #[error("Azure takes no route table with a default route on {0}, and nothing works there with one")]
+    #[error(
+        "a route table like this must not be given to {0}: Azure refuses it, or what is in that subnet stops"
+    )]
     SubnetTakesNone(String),
     #[error("neighbor {neighbor:?} is of kind {}: {option} is needed, {what}", kind.as_str())]
     Missing { neighbor: String, kind: Kind, option: &'static str, what: &'static str },

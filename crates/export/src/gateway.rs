@@ -177,8 +177,8 @@ impl Plumbing {
             )
         });
         let others = self.neighbors.iter().filter(|neighbor| neighbor.kind.is_none()).count();
-        let others =
-            (others > 0).then(|| format!("NOT EXPORTED: {others} neighbors that are no gateways of Azure."));
+        let others = (others > 0)
+            .then(|| format!("NOT EXPORTED: neighbors that are no gateways of Azure, {others} of them."));
         hubs.collect::<Vec<_>>().into_iter().chain(others)
     }
 }

@@ -142,8 +142,8 @@ fn opted_out(announced: &[IpNet]) -> String {
         return text.to_owned();
     }
     format!(
-        "{text} But the edge announces {longer} longer prefixes of the Internet, which would win over it, so each of them is in the \
-         table as well. When the edge's exceptions change, export anew."
+        "{text} But the edge announces longer prefixes of the Internet as well ({longer} of them), which would win over it; so each \
+         of them is in the table. When the edge's exceptions change, export anew."
     )
 }
 

@@ -133,6 +133,38 @@ fn keys_are_in_no_export() {
     }
 }
 
+/// With a stand-in for Azure's command line that tells its arguments apart.
+#[test]
+fn a_shell_passes_every_argument_on_as_it_is_and_runs_nothing_else() {
+    for (name, config, arguments) in EXPORTS.iter().filter(|(name, ..)| name.starts_with("hostile")) {
+        let script = exported(config, arguments, "az");
+        let stand_in = "az() { printf '%s\\0' \"$@\"; printf '\\n\\0'; }\n";
+        for shell in ["bash", "sh"] {
+            // No PATH: whatever is not the shell's own fails.
+            let mut command = Command::new(format!("/bin/{shell}"));
+            command.args(["-c", &format!("{stand_in}{script}")]).env_clear().env("PATH", "/nowhere");
+            command.env("SHARED_KEY", "a 'key' $(id)").env("MD5_KEY", "`id`");
+            let output = command.output().unwrap();
+            let (told, error) =
+                (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+            assert!(output.status.success() && error.is_empty(), "{name}: {error}");
+            let calls: Vec<Vec<&str>> = told
+                .trim_end_matches("\n\0")
+                .split("\n\0")
+                .map(|call| call.split_terminator('\0').collect())
+                .collect();
+            assert_eq!(calls.len(), script.lines().filter(|line| line.starts_with("az ")).count());
+            let group =
+                |call: &Vec<&str>| call.contains(&"--resource-group=-(Größe)_1.b-") && call[0] == "network";
+            assert!(calls.iter().all(group), "{calls:?}");
+            let keys =
+                calls.concat().iter().filter(|word| word.contains("key=")).copied().collect::<Vec<_>>();
+            let expected: &[&str] = &["--shared-key=a 'key' $(id)", "--shared-key=`id`"];
+            assert_eq!(keys, if *name == "hostile" { expected } else { &[] });
+        }
+    }
+}
+
 #[test]
 fn names_that_azure_does_not_take_are_refused_at_the_command_line() {
     let standby = "../../config/vpn-active-standby.toml";
@@ -174,7 +206,7 @@ fn what_cannot_be_exported_says_why_and_exits_2() {
         (
             standby,
             "forced-tunneling -g rg --way udr --vnet hub --subnet GatewaySubnet",
-            "no route table with a default",
+            "must not be given to GatewaySubnet",
         ),
         ("tests/check/five-mistakes.toml", "udr -g rg", "error: "),
     ] {

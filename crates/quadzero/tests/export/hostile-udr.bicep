@@ -10,8 +10,8 @@
 // what could be done instead.
 
 // The subnets keep Azure's own way to the Internet: 0.0.0.0/0 of the table wins over that of the
-// edge. But the edge announces 1 longer prefixes of the Internet, which would win over it, so each
-// of them is in the table as well. When the edge's exceptions change, export anew.
+// edge. But the edge announces longer prefixes of the Internet as well (1 of them), which would win
+// over it; so each of them is in the table. When the edge's exceptions change, export anew.
 
 resource table 'Microsoft.Network/routeTables@2024-05-01' existing = {
   name: '0_'

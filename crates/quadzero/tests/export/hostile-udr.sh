@@ -11,8 +11,8 @@ set -eu
 # what could be done instead.
 
 # The subnets keep Azure's own way to the Internet: 0.0.0.0/0 of the table wins over that of the
-# edge. But the edge announces 1 longer prefixes of the Internet, which would win over it, so each
-# of them is in the table as well. When the edge's exceptions change, export anew.
+# edge. But the edge announces longer prefixes of the Internet as well (1 of them), which would win
+# over it; so each of them is in the table. When the edge's exceptions change, export anew.
 
 az network route-table route create --resource-group='-(Größe)_1.b-' --route-table-name 0_ --name ch-pwned----file---etc-passwd-----resourceGroup--.id-------------198.51.100.0-24 --address-prefix 198.51.100.0/24 --next-hop-type Internet
 az network route-table route create --resource-group='-(Größe)_1.b-' --route-table-name 0_ --name ch-pwned----file---etc-passwd-----resourceGroup--.id-------------2001-db8-1---48 --address-prefix 2001:db8:1::/48 --next-hop-type Internet

@@ -94,4 +94,4 @@ resource peer1 'Microsoft.Network/virtualHubs/bgpConnections@2024-05-01' = {
 // are made with az network vpn-site and az network vpn-gateway connection (an extension of Azure's
 // command line), or in the portal.
 
-// NOT EXPORTED: 1 neighbors that are no gateways of Azure.
+// NOT EXPORTED: neighbors that are no gateways of Azure, 1 of them.

@@ -36,4 +36,4 @@ Add-AzRouteServerPeer -ResourceGroupName $group -RouteServerName 'rs' -PeerName 
 # are made with az network vpn-site and az network vpn-gateway connection (an extension of Azure's
 # command line), or in the portal.
 
-# NOT EXPORTED: 1 neighbors that are no gateways of Azure.
+# NOT EXPORTED: neighbors that are no gateways of Azure, 1 of them.

@@ -27,4 +27,4 @@ az network routeserver peering create --resource-group='-(Größe)_1.b-' --route
 # are made with az network vpn-site and az network vpn-gateway connection (an extension of Azure's
 # command line), or in the portal.
 
-# NOT EXPORTED: 1 neighbors that are no gateways of Azure.
+# NOT EXPORTED: neighbors that are no gateways of Azure, 1 of them.

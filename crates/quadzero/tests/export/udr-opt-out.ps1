@@ -13,8 +13,8 @@ $location = (Get-AzResourceGroup -Name $group).Location
 # what could be done instead.
 
 # The subnets keep Azure's own way to the Internet: 0.0.0.0/0 of the table wins over that of the
-# edge. But the edge announces 3 longer prefixes of the Internet, which would win over it, so each
-# of them is in the table as well. When the edge's exceptions change, export anew.
+# edge. But the edge announces longer prefixes of the Internet as well (3 of them), which would win
+# over it; so each of them is in the table. When the edge's exceptions change, export anew.
 
 # quadzero is made anew: should a route table of that name exist, its routes would be gone. For one
 # that exists, export with --existing.
