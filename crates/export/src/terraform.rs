@@ -12,9 +12,8 @@ pub(crate) fn render(plan: &Plan) -> String {
     let provider = [("source", text("hashicorp/azurerm")), ("version", text(">= 4.0, < 5.0"))];
     let needs = Body::new().block("required_providers", Body::new().map("azurerm", &provider));
     let mut blocks = vec![
-        Body::new().top("terraform", needs),
-        Body::new()
-            .top(r#"data "azurerm_resource_group" "group""#, Body::new().set("name", text(&plan.group))),
+        top("terraform", needs),
+        top(r#"data "azurerm_resource_group" "group""#, Body::new().set("name", text(&plan.group))),
     ];
     blocks.extend(plan.secrets().into_iter().map(variable));
     blocks.extend(plan.items.iter().flat_map(|item| self::item(plan, item)));
@@ -65,7 +64,7 @@ fn beyond(why: &str, commands: &[String]) -> String {
 fn variable(secret: Secret) -> String {
     let body =
         Body::new().set("description", text(secret.words())).set("type", "string").set("sensitive", "true");
-    Body::new().top(&format!("variable {}", text(name(secret))), body)
+    top(&format!("variable {}", text(name(secret))), body)
 }
 
 const fn name(secret: Secret) -> &'static str {
@@ -104,8 +103,7 @@ fn route_table(plan: &Plan, table: &RouteTable) -> Vec<String> {
     let routes = routes.set("resource_group_name", GROUP).set("route_table_name", format!("{address}.name"));
     let routes =
         routes.set("address_prefix", "each.value").set("next_hop_type", text(table.next_hop.as_str()));
-    let mut blocks =
-        vec![Body::new().top(head, body), Body::new().top(r#"resource "azurerm_route" "route""#, routes)];
+    let mut blocks = vec![top(head, body), top(r#"resource "azurerm_route" "route""#, routes)];
     for (i, subnet) in table.subnets.iter().enumerate() {
         let label = format!("subnet_{}", i + 1);
         let known =
@@ -113,15 +111,15 @@ fn route_table(plan: &Plan, table: &RouteTable) -> Vec<String> {
         let known = known.set("resource_group_name", GROUP);
         let attached = Body::new().set("subnet_id", format!("data.azurerm_subnet.{label}.id"));
         let attached = attached.set("route_table_id", format!("{address}.id"));
-        blocks.push(Body::new().top(&format!("data \"azurerm_subnet\" \"{label}\""), known));
+        blocks.push(top(&format!("data \"azurerm_subnet\" \"{label}\""), known));
         let head = format!("resource \"azurerm_subnet_route_table_association\" \"{label}\"");
-        blocks.push(Body::new().top(&head, attached));
+        blocks.push(top(&head, attached));
     }
     blocks
 }
 
 fn gateway(name: &Name) -> String {
-    Body::new().top(r#"data "azurerm_virtual_network_gateway" "gateway""#, named(name))
+    top(r#"data "azurerm_virtual_network_gateway" "gateway""#, named(name))
 }
 
 fn connection(plan: &Plan, number: usize, connection: &Connection) -> [String; 2] {
@@ -139,9 +137,8 @@ fn connection(plan: &Plan, number: usize, connection: &Connection) -> [String; 2
     let link = link.set("local_network_gateway_id", format!("azurerm_local_network_gateway.{label}.id"));
     let link = link.set("enable_bgp", "true").set("shared_key", format!("var.{}", name(Secret::SharedKey)));
     [
-        Body::new().top(&format!("resource \"azurerm_local_network_gateway\" \"{label}\""), site),
-        Body::new()
-            .top(&format!("resource \"azurerm_virtual_network_gateway_connection\" \"{label}\""), link),
+        top(&format!("resource \"azurerm_local_network_gateway\" \"{label}\""), site),
+        top(&format!("resource \"azurerm_virtual_network_gateway_connection\" \"{label}\""), link),
     ]
 }
 
@@ -153,7 +150,7 @@ fn expressroute(peering: &ExpressRoutePeering) -> String {
     if peering.md5 {
         body = body.set("shared_key", format!("var.{}", name(Secret::Md5Key)));
     }
-    Body::new().top(r#"resource "azurerm_express_route_circuit_peering" "private""#, body)
+    top(r#"resource "azurerm_express_route_circuit_peering" "private""#, body)
 }
 
 fn route_server(server: &RouteServer) -> Vec<String> {
@@ -165,9 +162,14 @@ fn route_server(server: &RouteServer) -> Vec<String> {
     let peer = |(i, address): (usize, &std::net::Ipv4Addr)| {
         let body = Body::new().set("name", text(Name::edge(*address))).set("route_server_id", &id);
         let body = body.set("peer_asn", server.asn).set("peer_ip", text(address));
-        Body::new().top(&format!("resource \"azurerm_route_server_bgp_connection\" \"edge_{}\"", i + 1), body)
+        top(&format!("resource \"azurerm_route_server_bgp_connection\" \"edge_{}\"", i + 1), body)
     };
     server.peers.iter().enumerate().map(peer).collect()
+}
+
+/// A block that stands in no other.
+fn top(head: &str, body: Body) -> String {
+    body.braced(head).iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// What stands between two braces. Names of neighboring lines are padded, so that their equals signs are below each other.
@@ -202,10 +204,6 @@ impl Body {
     fn map(self, name: &str, entries: &[(&str, String)]) -> Self {
         let body = entries.iter().fold(Self::new(), |body, (key, value)| body.set(key, value));
         self.block(&format!("{name} ="), body)
-    }
-
-    fn top(self, head: &str, body: Self) -> String {
-        body.braced(head).iter().map(|line| format!("{line}\n")).collect()
     }
 
     fn braced(&self, head: &str) -> Vec<String> {
@@ -275,6 +273,6 @@ mod tests {
         let inner = Body::new().set("x", 1);
         let body = Body::new().set("a", 1).set("long", 2).gap().block("b", inner).set("c", 3);
         let expected = "h {\n  a    = 1\n  long = 2\n\n  b {\n    x = 1\n  }\n  c = 3\n}\n";
-        assert_eq!(Body::new().top("h", body), expected);
+        assert_eq!(top("h", body), expected);
     }
 }
