@@ -312,7 +312,7 @@ fn forced_tunneling(edge: &Edge, options: &ForcedTunnelingOptions) -> Result<Pla
 }
 
 fn neighbors(edge: &Edge) -> Vec<quadzero_export::Neighbor> {
-    let neighbor = |Neighbor { peer, policy, azure }: &Neighbor| quadzero_export::Neighbor {
+    let neighbor = |Neighbor { peer, policy, azure, .. }: &Neighbor| quadzero_export::Neighbor {
         name: peer.name.clone(),
         kind: azure.map(kind),
         local: peer.transport.local,
@@ -322,7 +322,8 @@ fn neighbors(edge: &Edge) -> Vec<quadzero_export::Neighbor> {
         md5: peer.transport.md5.is_some(),
         internet: internet(&edge.policy.explain(policy)),
     };
-    edge.neighbors.iter().map(neighbor).collect()
+    // A gateway of Azure has an address, and is in no range.
+    edge.neighbors.iter().filter(|neighbor| neighbor.range.is_none()).map(neighbor).collect()
 }
 
 const fn kind(kind: AzureKind) -> Kind {
