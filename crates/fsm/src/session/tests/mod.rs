@@ -2,6 +2,7 @@
 
 mod refusals;
 mod restart;
+mod wire;
 
 use super::*;
 use crate::{Capabilities, HoldNegotiation, Import, Timers, testing::*};
