@@ -58,7 +58,7 @@ fn played(happenings: &[Happening], now: Instant, pieces: &[u8]) -> Watched {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// What holds at any time (see `watched`), and until a peer that falls silent is given up.
     #[test]

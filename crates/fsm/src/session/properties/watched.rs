@@ -343,7 +343,7 @@ impl Wire {
                     let stale = self.stale.take().expect("EoRR comes behind BoRR");
                     self.holds.retain(|prefix, _| !stale.contains(prefix));
                 }
-                Message::Open(_) | Message::Keepalive => {}
+                Message::Open(_) | Message::Keepalive | Message::RouteRefresh(_) => {}
                 other => panic!("said in the middle of a connection: {other}"),
             }
         }
