@@ -3,6 +3,7 @@
 mod limits;
 mod refusals;
 mod restart;
+mod wire;
 
 use super::*;
 use crate::{Capabilities, HoldNegotiation, Import, Timers, testing::*};
