@@ -12,7 +12,10 @@ use std::{
     hash::{BuildHasher, RandomState},
     io,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{
@@ -34,6 +37,7 @@ pub(super) enum Wish {
 #[derive(Default)]
 pub(super) struct Inbox {
     notify: Notify,
+    bfd_down: AtomicBool,
     held: Mutex<(Option<Wish>, Option<TcpStream>)>,
 }
 
@@ -44,6 +48,10 @@ impl Inbox {
 
     pub(super) fn take(&self) -> (Option<Wish>, Option<TcpStream>) {
         std::mem::take(&mut *lock(&self.held))
+    }
+
+    pub(super) fn take_bfd_down(&self) -> bool {
+        self.bfd_down.swap(false, Ordering::Relaxed)
     }
 
     fn wish(&self, wish: Wish) {
@@ -91,6 +99,12 @@ impl Peer {
     /// Starts it again after [`Self::stop`].
     pub fn start(&self) {
         self.shared.inbox.wish(Wish::Start);
+    }
+
+    /// BFD was Up and says that the path to the peer is gone: an Established session ends, with Cease/10 (RFC 9384).
+    pub fn bfd_down(&self) {
+        self.shared.inbox.bfd_down.store(true, Ordering::Relaxed);
+        self.shared.inbox.notify.notify_one();
     }
 
     /// Withdraws everything, sends the NOTIFICATION, and returns when the connection is closed: after some seconds

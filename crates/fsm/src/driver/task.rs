@@ -194,6 +194,9 @@ impl Task {
     }
 
     fn open_inbox(&mut self) {
+        if self.shared.inbox.take_bfd_down() {
+            self.handle(Input::BfdDown);
+        }
         let (wish, accepted) = self.shared.inbox.take();
         match wish {
             Some(Wish::Start) => self.handle(Input::Start),

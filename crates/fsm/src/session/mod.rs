@@ -39,6 +39,7 @@
 //! | 17 TcpConnectionConfirmed | [`Input::Connected`] with [`Direction::Incoming`] |
 //! | 18 TcpConnectionFails | [`Input::ConnectFailed`], [`Input::Closed`] |
 //! | 19-28 messages and their errors | [`Input::Bytes`] |
+//! | none: BFD, as if the HoldTimer had expired (RFC 5882 §4.2.1) | [`Input::BfdDown`] |
 //! | 23 OpenCollisionDump | decided in `collision`, from both connections at once |
 //!
 //! One arrow differs: a dial that fails leads to Active, not to Idle (§8.2.2, Connect, event 18), since an Idle peer refuses
@@ -130,6 +131,7 @@ impl Session {
             Input::Closed(direction) => self.end(now, direction, Ending::Closed),
             Input::Timeout => self.timeout(now),
             Input::Routes(routes) => self.wanted = routes,
+            Input::BfdDown => self.bfd_down(now),
         }
         self.watch_sending(now);
     }
@@ -284,6 +286,19 @@ impl Session {
                 connection.leave(now, last_word);
             } else {
                 self.end(now, direction, Ending::Stopped(notification.clone()));
+            }
+        }
+    }
+
+    /// RFC 9384 §3, and §4 with graceful restart. Only of an Established session: one that comes up has timers of its own, and a restart
+    /// that is under way takes BFD down as a side effect (RFC 5882 §4.3.2).
+    fn bfd_down(&mut self, now: Instant) {
+        for direction in Direction::ALL {
+            let established = self.connections[direction as usize].as_ref().and_then(|c| c.established());
+            if let Some(negotiated) = established {
+                let notification = Notification::new(ErrorCode::CEASE_BFD_DOWN);
+                let ending = Ending::Sent(restart::last_word(notification, Some(negotiated)));
+                self.end(now, direction, ending);
             }
         }
     }

@@ -22,6 +22,7 @@ enum Happening {
     Deadline,
     Wait(u16),
     Routes(bool),
+    BfdDown,
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -41,6 +42,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => Just(Happening::Deadline),
         2 => (0_u16..300).prop_map(Happening::Wait),
         2 => any::<bool>().prop_map(Happening::Routes),
+        1 => Just(Happening::BfdDown),
     ]
 }
 
@@ -94,6 +96,7 @@ impl Watched {
         let addresses = Addresses { local: address(0), remote: address(1) };
         match happening {
             Happening::Start => self.session.handle(self.now, Input::Start),
+            Happening::BfdDown => self.session.handle(self.now, Input::BfdDown),
             Happening::Stop => {
                 self.session.handle(self.now, Input::Stop(Notification::new(ErrorCode::CEASE)))
             }
