@@ -14,5 +14,6 @@ pub mod config;
 pub mod daemon;
 pub mod decode;
 pub mod lab;
+mod liveness;
 pub mod logging;
 pub mod router;

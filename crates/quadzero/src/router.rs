@@ -1,6 +1,7 @@
 //! An edge at work: its speaker, its peers, and the routes that each of them is to have.
 
 use crate::config::edge::Edge;
+use crate::liveness::Liveness;
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::{Peer, PeerConfig, Speaker};
 use quadzero_rib::RouteSet;
@@ -14,9 +15,9 @@ use tokio::task::JoinSet;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what} {address}: {source}{}", hint(.source))]
 pub struct StartError {
-    what: &'static str,
-    address: SocketAddr,
-    source: io::Error,
+    pub(crate) what: &'static str,
+    pub(crate) address: SocketAddr,
+    pub(crate) source: io::Error,
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -25,7 +26,7 @@ fn hint(error: &io::Error) -> &'static str {
             "\n  ports below 1024 need CAP_NET_BIND_SERVICE (setcap cap_net_bind_service=+ep quadzero), \
              or choose a higher port in [bgp] listen"
         }
-        io::ErrorKind::AddrInUse => "\n  another BGP speaker has it: ss -ltnp shows which",
+        io::ErrorKind::AddrInUse => "\n  another speaker has it: ss -lntup shows which",
         io::ErrorKind::AddrNotAvailable => {
             "\n  this machine does not have the address: ip address shows what it has"
         }
@@ -39,6 +40,7 @@ pub struct Router {
     /// What each peer is to have; without a sender, it could never change.
     wanted: Vec<watch::Sender<Arc<RouteSet>>>,
     speaker: Speaker,
+    liveness: Liveness,
 }
 
 impl Router {
@@ -59,7 +61,7 @@ impl Router {
     /// The same with a speaker that listens already, and peers that are somewhere else than the edge's file says.
     pub(crate) fn with(speaker: Speaker, edge: &Edge, peers: Vec<PeerConfig>) -> Result<Self, StartError> {
         let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
-        let mut router = Self { peers: Vec::new(), wanted: Vec::new(), speaker };
+        let mut router = Self { peers: Vec::new(), wanted: Vec::new(), speaker, liveness: Liveness::new() };
         for (config, routes) in peers.into_iter().zip(edge.policy.plan(&policies)) {
             let (sender, receiver) = watch::channel(routes);
             let address = config.transport.remote;
@@ -70,6 +72,11 @@ impl Router {
                 source,
             })?);
             router.wanted.push(sender);
+        }
+        for (peer, neighbor) in router.peers.iter().zip(&edge.neighbors) {
+            if let Some(parameters) = neighbor.bfd {
+                router.liveness.guard(peer, parameters)?;
+            }
         }
         Ok(router)
     }
@@ -87,6 +94,6 @@ impl Router {
             let notification = notification.clone();
             stopping.spawn(async move { peer.stop(notification).await });
         }
-        stopping.join_all().await;
+        tokio::join!(stopping.join_all(), self.liveness.stop());
     }
 }
