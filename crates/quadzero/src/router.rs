@@ -94,6 +94,8 @@ impl Router {
             let notification = notification.clone();
             stopping.spawn(async move { peer.stop(notification).await });
         }
-        tokio::join!(stopping.join_all(), self.liveness.stop());
+        stopping.join_all().await;
+        // After the last words of BGP: some take a neighbor that stops its BFD for one that has failed.
+        self.liveness.stop().await;
     }
 }
