@@ -54,7 +54,7 @@ const BFD_DOWN: &str = "NOTIFICATION sent: Cease: BFD Down (6/10)";
 fn frr_taking_bfd_down_by_its_operator_leaves_bgp_alone() {
     let lab = Lab::new(Kind::Frr);
     let daemon = lab.daemon(&DAEMON);
-    let edge = lab.edge(&EDGE);
+    let edge = lab.edge(&PATIENT);
     lab.wait_until_up(&daemon, &edge);
     let before = (edge.downs(), edge.ups());
     let peer = format!("peer {LEFT} local-address {RIGHT}");
@@ -92,6 +92,9 @@ struct Edge {
 }
 
 const EDGE: Edge = Edge { bfd: "true", ipv6: false, has_local_address: true };
+
+/// Where nothing is to fail, however busy the machine is.
+const PATIENT: Edge = Edge { bfd: "{ min-tx = \"1s\", min-rx = \"2s\", multiplier = 10 }", ..EDGE };
 
 struct Lab {
     kind: Kind,
@@ -250,7 +253,7 @@ fn a_frozen_edge_is_given_up_by_the_daemon(lab: &Lab) {
 /// RFC 5880 §6.8.16, RFC 5882 §8. BGP has its last word first: FRR 8.4 takes a neighbor's AdminDown for a failure.
 fn an_edge_that_stops_says_admin_down_and_has_not_failed(lab: &Lab) {
     let daemon = lab.daemon(&DAEMON);
-    let mut edge = lab.edge(&EDGE);
+    let mut edge = lab.edge(&PATIENT);
     lab.wait_until_up(&daemon, &edge);
     let bfd_down = || lab.capture.so_far().count("bgp.notify.minor_error_cease == 10");
     let before = bfd_down();

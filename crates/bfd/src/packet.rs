@@ -165,6 +165,27 @@ impl Packet {
     }
 }
 
+/// In one line: `Up, No Diagnostic, poll, 3 x tx 300 ms, rx 300 ms, echo 0 ms, from 0000000a to 0000000b`.
+impl fmt::Display for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.state, self.diagnostic)?;
+        let flags = [
+            (self.poll, "poll"),
+            (self.fin, "final"),
+            (self.control_plane_independent, "control plane independent"),
+            (self.demand, "demand"),
+        ];
+        flags.iter().filter(|(set, _)| *set).try_for_each(|(_, name)| write!(f, ", {name}"))?;
+        let Self { detect_mult, desired_min_tx, required_min_rx, required_min_echo_rx, .. } = self;
+        write!(
+            f,
+            ", {detect_mult} x tx {desired_min_tx}, rx {required_min_rx}, echo {required_min_echo_rx}"
+        )?;
+        let to = self.your_discriminator.map_or(0, Discriminator::get);
+        write!(f, ", from {:08x} to {to:08x}", self.my_discriminator)
+    }
+}
+
 /// Version and Length.
 fn check_frame(octets: &[u8; LENGTH], payload: usize) -> Result<(), Discard> {
     let (version, length) = (octets[0] >> 5, usize::from(octets[3]));
@@ -268,6 +289,15 @@ impl Interval {
     /// The time.
     pub const fn duration(self) -> Duration {
         Duration::from_micros(self.0 as u64)
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 1000, self.0 % 1000) {
+            (millis, 0) => write!(f, "{millis} ms"),
+            (millis, micros) => write!(f, "{millis}.{micros:03} ms"),
+        }
     }
 }
 

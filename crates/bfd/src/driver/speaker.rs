@@ -13,6 +13,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     io,
     net::IpAddr,
+    num::NonZeroU8,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -89,7 +90,8 @@ impl Speaker {
         let (told, status) = watch::channel(status(&session, now(), 0));
         let (enabled, wish) = watch::channel(true);
         let task = tokio::spawn(Task::new(session, path.remote, sender, packets, wish, told, span).run());
-        Ok(Peer { status, enabled, shared, remote: path.remote, task: task.abort_handle() })
+        let multiplier = path.parameters.multiplier;
+        Ok(Peer { status, enabled, multiplier, shared, remote: path.remote, task: task.abort_handle() })
     }
 
     /// The sessions of a local address; the first one makes it listen.
@@ -151,6 +153,7 @@ impl Random {
 pub struct Peer {
     status: watch::Receiver<Status>,
     enabled: watch::Sender<bool>,
+    multiplier: NonZeroU8,
     shared: Shared,
     remote: IpAddr,
     task: AbortHandle,
@@ -182,15 +185,16 @@ impl Peer {
     /// Takes the session down for good, and returns when the other side has heard it, or would have noticed silence
     /// (RFC 5880 §6.8.16: a Detection Time).
     pub async fn stop(self) {
-        let was = self.status.borrow().clone();
+        let between = self.status.borrow().transmit_interval.unwrap_or_default();
+        let detection_time = between * u32::from(self.multiplier.get());
         self.disable();
         let mut status = self.status.clone();
         let heard = status.wait_for(|now| now.state == State::AdminDown && now.remote.state != State::Up);
-        let _or_it_does_not_listen = tokio::time::timeout(was.detection_time.min(STOP_WITHIN), heard).await;
+        let _or_it_does_not_listen = tokio::time::timeout(detection_time.min(STOP_WITHIN), heard).await;
     }
 }
 
-/// A detection time may be an hour; a program that is told to stop has not got that long.
+/// A Detection Time may be hours; a program that is told to stop has not got that long.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 
 impl Drop for Peer {

@@ -15,7 +15,7 @@ use tokio::{
     sync::{mpsc, watch},
     time::sleep_until,
 };
-use tracing::{Span, info, warn};
+use tracing::{Span, info, trace, warn};
 
 /// Lines that one session may log in a second: a path, or a peer, may flap with every packet.
 const LINES: u32 = 10;
@@ -73,7 +73,10 @@ impl Task {
             tokio::select! {
                 // What has come is looked at before the Detection Time: we may be the ones who were late.
                 biased;
-                Some(packet) = self.packets.recv() => self.session.handle(now(), Input::Packet(&packet)),
+                Some(packet) = self.packets.recv() => {
+                    self.span.in_scope(|| trace!(%packet, "received"));
+                    self.session.handle(now(), Input::Packet(&packet));
+                }
                 Ok(()) = self.wish.changed() => {
                     let wish = if *self.wish.borrow_and_update() { Input::Enable } else { Input::Disable };
                     self.session.handle(now(), wish);
@@ -110,6 +113,7 @@ impl Task {
 
     /// What cannot be sent is lost: the other side will notice. Why is said once.
     fn send(&mut self, packet: &Packet) {
+        self.span.in_scope(|| trace!(%packet, "sent"));
         let failed = socket::send(&self.sender, &packet.encode(), self.remote).err();
         let kind = failed.as_ref().map(io::Error::kind);
         if kind == self.unsent {
