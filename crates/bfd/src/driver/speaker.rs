@@ -118,8 +118,8 @@ impl Speaker {
         let is_taken = |one: Discriminator| {
             endpoints.values().any(|(shared, _)| lock(shared).inboxes.contains_key(&one))
         };
-        let fresh = std::iter::repeat_with(|| Discriminator::new(self.random.next() as u32)).flatten();
-        let discriminator = fresh.into_iter().find(|one| !is_taken(*one)).expect("an endless iterator");
+        let mut fresh = std::iter::repeat_with(|| Discriminator::new(self.random.next() as u32)).flatten();
+        let discriminator = fresh.find(|one| !is_taken(*one)).expect("an endless iterator");
         let mut sessions = lock(shared);
         if sessions.by_remote.contains_key(&remote) {
             let message = format!("the path to {remote} is watched already");
