@@ -81,6 +81,28 @@ impl Namespace {
         Self { name, folder }
     }
 
+    /// One that is joined to nothing, where every address of `prefix` is this machine's own.
+    ///
+    /// # Panics
+    /// Without root, or iproute2.
+    pub fn alone(prefix: &str) -> Self {
+        let namespace = Self::new();
+        namespace.ip(&["link", "set", "lo", "up"]);
+        namespace.ip(&["route", "add", "local", prefix, "dev", "lo"]);
+        namespace
+    }
+
+    /// Sets what /proc/sys/net/ has of this name, for this namespace alone.
+    ///
+    /// # Panics
+    /// When the kernel does not take it.
+    pub fn sysctl(&self, name: &str, value: &str) {
+        let mut command = self.command("dash", "sh");
+        command.args(["-c", "echo \"$2\" >/proc/sys/net/\"$1\"", "sh", name, value]);
+        let status = command.status().expect("sh runs");
+        assert!(status.success(), "{name} cannot be {value}");
+    }
+
     /// The IPv6 address is not tentative for a second: there is nobody who could have it as well.
     fn up(&self, ipv4: &str, ipv6: &str) {
         self.ip(&["addr", "add", &format!("{ipv4}/24"), "dev", "wire"]);

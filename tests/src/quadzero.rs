@@ -26,11 +26,31 @@ impl Quadzero {
         Self::start(namespace, "azure", config)
     }
 
+    /// The edge, with so many descriptors to begin with, and so many that it may ask for (setrlimit(2)).
+    pub fn run_with_descriptors(namespace: &Namespace, soft: u32, hard: u32, config: &str) -> Self {
+        let mut command = namespace.command("util-linux", "prlimit");
+        command.arg(format!("--nofile={soft}:{hard}")).arg(binary());
+        Self::start_with(command, namespace, "run", config)
+    }
+
     fn start(namespace: &Namespace, verb: &str, config: &str) -> Self {
+        Self::start_with(namespace.command("quadzero", binary()), namespace, verb, config)
+    }
+
+    fn start_with(mut command: Command, namespace: &Namespace, verb: &str, config: &str) -> Self {
         let file = namespace.write(&format!("{verb}.toml"), config);
-        let mut command = namespace.command("quadzero", binary());
         command.arg(verb).arg("-c").arg(file).args(["--log-format", "json"]).env_remove("RUST_LOG");
         Self { process: Process::start(namespace, "quadzero", command) }
+    }
+
+    /// The process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The process, to end it.
+    pub fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
     }
 
     /// Kills it, with no chance to say goodbye.
@@ -43,8 +63,19 @@ impl Quadzero {
     /// # Panics
     /// When it does not within ten seconds.
     pub fn terminate(&mut self) -> ExitStatus {
-        self.process.signal("TERM");
-        self.process.exit(Duration::from_secs(10))
+        self.process.end("TERM", Duration::from_secs(10))
+    }
+
+    /// Asks it to read again what it reads again.
+    pub fn hang_up(&self) {
+        self.process.signal("HUP");
+    }
+
+    /// Whether the log has a message that begins like that.
+    pub fn has_said(&self, beginning: &str) -> bool {
+        let begins =
+            |event: &Value| event["message"].as_str().is_some_and(|said| said.starts_with(beginning));
+        self.process.events().iter().any(begins)
     }
 
     /// What the edge holds of its only neighbor, as the log said it last: how many prefixes, and the first of

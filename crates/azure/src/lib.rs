@@ -24,6 +24,7 @@ pub mod config;
 pub mod effective;
 pub mod gateway;
 pub mod kms;
+pub mod maintenance;
 pub mod rules;
 pub mod speaker;
 pub mod verdict;

@@ -23,6 +23,8 @@ pub enum HoldNegotiation {
     Minimum,
     /// Ours holds whatever the peer says: how Azure's VPN gateway is documented (azure.md §1.4).
     Fixed,
+    /// The smaller one holds, but nothing below this: how ExpressRoute is documented (azure.md §2.3).
+    AtLeast(HoldTime),
 }
 
 /// Which received routes are kept.
@@ -33,6 +35,39 @@ pub enum Import {
     None,
     /// All that pass the loop check.
     All,
+}
+
+/// How many prefixes of one family may go one way, and what happens with more (RFC 4271 §6.7, RFC 4486 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrefixLimit {
+    /// As many as this are fine.
+    pub prefixes: usize,
+    /// From as many as this on there is a warning.
+    pub warn_at: usize,
+    /// What happens with more than are fine.
+    pub excess: Excess,
+}
+
+impl PrefixLimit {
+    /// More than `prefixes` have this consequence; a warning at three quarters.
+    pub const fn new(prefixes: usize, excess: Excess) -> Self {
+        Self { prefixes, warn_at: prefixes - prefixes / 4, excess }
+    }
+}
+
+/// What happens with more prefixes than a limit allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// It is told, and that is all.
+    Warn,
+    /// Received prefixes above the limit are not taken. A set to be announced that is above it is not announced: the peer keeps
+    /// what it was told before.
+    Block,
+    /// The session ends: with Cease/1 if the peer has announced too much.
+    Drop {
+        /// After which time it is tried again; `None`: when somebody starts it.
+        restart_after: Option<Duration>,
+    },
 }
 
 /// The timers of RFC 4271 §10 and its successors.
@@ -151,8 +186,12 @@ pub struct PeerConfig {
     pub import: Import,
     /// What "next hop self" says; `None`: the local address of the connection.
     pub own_address: Option<IpAddr>,
-    /// More than this many prefixes from the peer end the session with Cease/1 (RFC 4486).
-    pub max_prefixes: Option<usize>,
+    /// GRACEFUL_SHUTDOWN on routes of another AS is honoured: their LOCAL_PREF becomes 0 (RFC 8326 §4).
+    pub honour_graceful_shutdown: bool,
+    /// How many prefixes of a family the peer may announce.
+    pub max_prefixes: Option<PrefixLimit>,
+    /// How many prefixes of a family the peer is told.
+    pub max_prefixes_out: Option<PrefixLimit>,
     /// The socket's part.
     pub transport: Transport,
 }

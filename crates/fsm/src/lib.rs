@@ -14,8 +14,8 @@ pub mod session;
 mod testing;
 
 pub use config::*;
-pub use driver::{Peer, Speaker, Status};
+pub use driver::{Peer, Range, Speaker, Status};
 pub use session::{
-    Addresses, Counters, Direction, Down, Encodings, Event, Input, Learned, Negotiated, Output, Session,
-    State,
+    Addresses, Counters, Direction, Down, Encodings, Event, Filled, Flow, Fullness, Input, Learned,
+    Negotiated, Output, Session, State,
 };

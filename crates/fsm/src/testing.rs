@@ -29,7 +29,9 @@ pub(crate) fn config() -> PeerConfig {
         capabilities: Capabilities::default(),
         import: Import::All,
         own_address: None,
+        honour_graceful_shutdown: true,
         max_prefixes: None,
+        max_prefixes_out: None,
         transport: Transport {
             remote: "192.0.2.2:179".parse().unwrap(),
             local: None,

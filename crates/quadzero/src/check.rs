@@ -8,6 +8,7 @@ use crate::config::azure::Deployment;
 use crate::config::edge::{Edge, Neighbor};
 use crate::config::{Any, Loaded, Severity, Source};
 use crate::logging;
+use quadzero_azure::config::{Gateway, Kind};
 use quadzero_codec::{Attributes, NextHop};
 use quadzero_policy::{Decision, Reason, UserDefinedRoute};
 use serde_json::{Value, json};
@@ -96,10 +97,13 @@ struct Told<'a> {
 impl Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let peer = &self.neighbor.peer;
-        let address = peer.transport.remote.ip();
+        let address = match self.neighbor.range {
+            Some(range) => format!("whoever dials from {}", range.prefix),
+            None => peer.transport.remote.ip().to_string(),
+        };
         let count = self.decisions.iter().filter_map(Decision::route).count();
         let routes = if count == 1 { "route" } else { "routes" };
-        if peer.name == address.to_string() {
+        if peer.name == self.neighbor.whose().to_string() || peer.name == address {
             write!(f, "{address} (AS {}) is told {count} {routes}:", peer.remote_as)
         } else {
             write!(f, "{} ({address}, AS {}) is told {count} {routes}:", peer.name, peer.remote_as)
@@ -174,20 +178,52 @@ fn command(route: &UserDefinedRoute) -> String {
 }
 
 fn of_deployment(deployment: &Deployment) -> String {
-    let gateway = &deployment.azure.gateway;
-    let mode = if gateway.is_active_active() { "active-active" } else { "active-standby" };
-    let mut text = format!("\ngateway {} (AS {}, {mode})\n", gateway.name, gateway.asn);
-    for instance in &gateway.instances {
-        let at = deployment.endpoints.of(instance.address.into());
-        let _ = writeln!(text, "  instance {} {}, listens at {at}", instance.name, instance.address);
+    let azure = &deployment.azure;
+    let mut text = String::new();
+    for gateway in &azure.gateways {
+        text += &of_gateway(gateway, deployment);
+    }
+    text += "\nvirtual networks\n";
+    for (i, vnet) in azure.vnets.iter().enumerate() {
+        let space: Vec<String> = vnet.address_space.iter().map(ToString::to_string).collect();
+        let gateways = match azure.place_of(i) {
+            None => "no gateway".to_owned(),
+            Some(place) => {
+                let names = azure.gateways_at(place).map(|g| azure.gateways[g].name.as_str());
+                format!("gateways {}", names.collect::<Vec<_>>().join(", "))
+            }
+        };
+        let _ = writeln!(text, "  VNet {} {}, {gateways}", vnet.name, space.join(" "));
+    }
+    text
+}
+
+fn of_gateway(gateway: &Gateway, deployment: &Deployment) -> String {
+    let mode = match &gateway.kind {
+        Kind::Vpn(_) if gateway.is_active_active() => ", active-active",
+        Kind::Vpn(_) => ", active-standby",
+        Kind::RouteServer(server) if server.branch_to_branch => ", branch-to-branch",
+        Kind::ExpressRoute(_) | Kind::RouteServer(_) | Kind::VirtualWan(_) => "",
+    };
+    let (name, kind, asn) = (&gateway.name, gateway.kind.name(), gateway.asn());
+    let mut text = format!("\ngateway {name} ({kind}, AS {asn}{mode})\n");
+    for (i, instance) in gateway.instances.iter().enumerate() {
+        for address in gateway.addresses(i) {
+            let at = deployment.endpoints.of(address.into());
+            let _ = writeln!(text, "  instance {} {address}, listens at {at}", instance.name);
+        }
     }
     for connection in &gateway.connections {
-        let _ =
-            writeln!(text, "  connection {} to {} (AS {})", connection.name, connection.peer, connection.asn);
-    }
-    for vnet in &deployment.azure.vnets {
-        let space: Vec<String> = vnet.address_space.iter().map(ToString::to_string).collect();
-        let _ = writeln!(text, "  VNet {} {}", vnet.name, space.join(" "));
+        let links = if connection.circuit().is_some() { 2 } else { 1 };
+        let peers: Vec<String> = (0..links).map(|link| connection.peer(link).to_string()).collect();
+        let limit = gateway.limit(connection).most;
+        let _ = writeln!(
+            text,
+            "  connection {} to {} (AS {}), {limit} prefixes at most",
+            connection.name,
+            peers.join(" and "),
+            connection.asn
+        );
     }
     text
 }
@@ -215,7 +251,8 @@ fn told(edge: &Edge, neighbor: &Neighbor, explain: bool) -> Value {
     let decisions = edge.policy.explain(&neighbor.policy);
     let mut value = json!({
         "name": peer.name,
-        "address": peer.transport.remote.ip(),
+        "address": neighbor.range.is_none().then(|| peer.transport.remote.ip()),
+        "range": neighbor.range.map(|range| range.prefix),
         "remote-as": peer.remote_as.0,
         "announced": decisions.iter().filter_map(Decision::route).count(),
         "routes": decisions.iter().filter_map(route).collect::<Vec<_>>(),

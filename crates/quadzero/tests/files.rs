@@ -37,11 +37,12 @@ fn the_pair_for_one_machine_fits_together() {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
     let edge = source(&config.join("loopback-edge.toml")).edge().value.unwrap();
     let gateway = source(&config.join("loopback-gateway.toml")).gateway().value.unwrap();
-    let (instance, connection) = (&gateway.azure.gateway.instances[0], &gateway.azure.gateway.connections[0]);
+    let (instance, connection) =
+        (&gateway.azure.gateways[0].instances[0], &gateway.azure.gateways[0].connections[0]);
     let transport = &edge.neighbors[0].peer.transport;
     assert_eq!(transport.remote, gateway.endpoints.of(instance.address.into()));
-    assert_eq!((transport.local, edge.asn), (Some(connection.peer), connection.asn));
-    assert_eq!(edge.listen, [gateway.endpoints.of(connection.peer)]);
+    assert_eq!((transport.local, edge.asn), (Some(connection.peer(0)), connection.asn));
+    assert_eq!(edge.listen, [gateway.endpoints.of(connection.peer(0))]);
     let every = [transport.remote, edge.listen[0]];
     assert!(every.iter().all(|socket| socket.ip().is_loopback() && socket.port() > 1023), "{every:?}");
 }

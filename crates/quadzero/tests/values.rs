@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may panic")]
 
 use quadzero::config::azure::Deployment;
-use quadzero::config::edge::Edge;
+use quadzero::config::edge::{Edge, Range};
 use quadzero::config::{Loaded, Source};
-use quadzero_azure::config::{GatewayKind, HoldTimeBehaviour, NextHopType, SystemDefault};
+use quadzero_azure::config::{HoldTimeBehaviour, NextHopType, SystemDefault};
 use quadzero_codec::{Asn, Family, NextHop, Origin, Role};
-use quadzero_fsm::{Capabilities, Import, Md5Key, Mode, RestartTime};
+use quadzero_fsm::{Capabilities, Excess, Import, Md5Key, Mode, PrefixLimit, RestartTime};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -105,7 +105,7 @@ fn every_key_of_a_neighbor_arrives() {
     assert_eq!((peer.transport.ttl, peer.transport.min_ttl), (Some(255), Some(254)));
     assert_eq!((peer.mode, peer.import, peer.role), (Mode::Active, Import::All, Some(Role::Customer)));
     assert_eq!(peer.families, [Family::IPV6_UNICAST, Family::IPV4_UNICAST]);
-    assert_eq!((peer.max_prefixes, peer.damp_peer_oscillations), (Some(1000), false));
+    assert_eq!((peer.max_prefixes.map(|l| l.prefixes), peer.damp_peer_oscillations), (Some(1000), false));
     let timers = &peer.timers;
     assert_eq!((timers.hold.seconds(), timers.keepalive), (180, Some(Duration::from_secs(59))));
     assert_eq!(timers.connect_retry, Duration::from_millis(500));
@@ -124,6 +124,62 @@ fn every_key_of_a_neighbor_arrives() {
         graceful_restart: RestartTime::new(120),
     };
     assert_eq!(peer.capabilities, none);
+}
+
+#[test]
+fn limits_of_prefixes_say_how_many_when_to_warn_and_what_then() {
+    let of = |keys: &str| {
+        let start = "[[neighbor]]\naddress = \"192.0.2.2\"\nremote-as = 65020\n";
+        let peer = edge(&[start, keys].concat()).neighbors.remove(0).peer;
+        (peer.max_prefixes, peer.max_prefixes_out)
+    };
+    let drop_for = |seconds| Excess::Drop { restart_after: Some(Duration::from_secs(seconds)) };
+    let limit = |prefixes, warn_at, excess| Some(PrefixLimit { prefixes, warn_at, excess });
+    let both = "max-prefixes = 1000\nmax-prefixes-out = 4000\n";
+    assert_eq!(of(both), (limit(1000, 750, drop_for(60)), limit(4000, 3000, Excess::Block)));
+    let keys = "max-prefixes-warning = 90\nmax-prefixes-restart-after = \"5m\"\nmax-prefixes-out-action = \"drop\"\n";
+    let expected = (limit(1000, 900, drop_for(300)), limit(4000, 3600, drop_for(300)));
+    assert_eq!(of(&[both, keys].concat()), expected);
+    let keys = "max-prefixes = 10\nmax-prefixes-action = \"drop\"\nmax-prefixes-restart-after = \"never\"\n";
+    assert_eq!(of(keys), (limit(10, 8, Excess::Drop { restart_after: None }), None));
+}
+
+#[test]
+fn a_neighbor_that_we_are_about_to_leave_is_told_so() {
+    let keys = "[[neighbor]]\naddress = \"10.1.0.4\"\ngraceful-shutdown = true\ncommunities = [\"65010:1\"]\nremote-as = ";
+    for (remote_as, local_pref) in [("65020", None), ("65010", Some(0))] {
+        let edge = edge(&[keys, remote_as].concat());
+        let routes = edge.policy.routes(&edge.neighbors[0].policy);
+        let said = &routes.as_slice()[0].attributes;
+        assert_eq!(*said.communities, ["65010:1", "graceful-shutdown"].map(|c| c.parse().unwrap()));
+        assert_eq!(said.local_pref, local_pref, "RFC 8326 §5: within our own AS");
+    }
+}
+
+#[test]
+fn a_range_is_many_neighbors_that_dial() {
+    let edge = edge(
+        r#"
+        [[neighbor]]
+        range = "192.0.2.0/24"
+        remote-as = 65020
+        [[neighbor]]
+        name = "branches"
+        range = "2001:db8::/32"
+        range-limit = 7
+        remote-as = 65020
+        "#,
+    );
+    let [first, second] = &edge.neighbors[..] else { panic!("two ranges") };
+    assert_eq!(first.range, Some(Range { prefix: "192.0.2.0/24".parse().unwrap(), limit: 100 }));
+    assert_eq!(second.range, Some(Range { prefix: "2001:db8::/32".parse().unwrap(), limit: 7 }));
+    assert_eq!((first.peer.name.as_str(), second.peer.name.as_str()), ("192.0.2.0/24", "branches"));
+    assert_eq!((first.peer.mode, second.peer.mode), (Mode::Passive, Mode::Passive));
+    assert_eq!(
+        (&first.peer.families[..], &second.peer.families[..]),
+        (&[Family::IPV4_UNICAST][..], &[Family::IPV6_UNICAST][..])
+    );
+    assert_eq!(edge.listen, ["0.0.0.0:179".parse().unwrap(), "[::]:179".parse::<SocketAddr>().unwrap()]);
 }
 
 #[test]
@@ -295,12 +351,12 @@ fn deployment(text: &str) -> Deployment {
 #[test]
 fn every_key_of_a_gateway_arrives() {
     let Deployment { azure, endpoints } = deployment(GATEWAY);
-    let gateway = &azure.gateway;
+    let gateway = &azure.gateways[0];
     assert_eq!(
-        (gateway.name.as_str(), gateway.kind, gateway.asn),
-        ("vgw", GatewayKind::VpnGateway, Asn(65501))
+        (gateway.name.as_str(), gateway.kind.name(), gateway.asn()),
+        ("vgw", "vpn-gateway", Asn(65501))
     );
-    assert_eq!(gateway.max_prefixes, 100);
+    assert_eq!(gateway.max_prefixes, Some(100));
     assert_eq!(gateway.switches.hold_time, HoldTimeBehaviour::Negotiate);
     assert_eq!(gateway.switches.system_default, SystemDefault::Invalid);
     assert!(gateway.switches.compare_med && gateway.switches.keep_communities);
@@ -309,12 +365,15 @@ fn every_key_of_a_gateway_arrives() {
     assert_eq!(gateway.instances[0].public_ip, Some("203.0.113.4".parse().unwrap()));
     assert_eq!(gateway.instances[1].name, "IN_1");
     assert_eq!(gateway.instances[1].apipa.len(), 1);
-    assert_eq!(gateway.connections[0].static_prefixes, ["10.60.0.0/16".parse().unwrap()]);
+    assert_eq!(
+        gateway.connections[0].static_prefixes().collect::<Vec<_>>(),
+        ["10.60.0.0/16".parse().unwrap()]
+    );
     let of = |address: &str| endpoints.of(address.parse().unwrap());
     let found = ["10.1.0.4", "10.1.0.5", "10.51.255.254"].map(of);
     assert_eq!(found.to_vec(), sockets(&["127.0.0.1:1790", "10.1.0.5:179", "10.51.255.254:1791"]));
     assert_eq!(azure.vnets[0].address_space.len(), 2);
-    assert!(azure.vnets[0].gateway_transit && !azure.vnets[1].gateway_transit);
+    assert!(azure.vnets[0].peerings.is_empty() && !azure.vnets[1].peerings[0].use_remote_gateways);
     let subnet = &azure.vnets[0].subnets[0];
     assert!(!subnet.propagate_gateway_routes);
     assert_eq!(subnet.service_endpoints.len(), 1);

@@ -34,6 +34,7 @@ mod change;
 mod interner;
 mod prefix_map;
 mod route_set;
+mod scope;
 
 pub use adj_rib_in::AdjRibIn;
 pub use best::{Candidate, Ranked, Ranking, Rules, Step, best_paths};
@@ -41,3 +42,4 @@ pub use change::Change;
 pub use interner::Interner;
 pub use prefix_map::PrefixMap;
 pub use route_set::{Route, RouteSet};
+pub use scope::{Audience, forbids};

@@ -52,6 +52,11 @@ impl<T> PrefixMap<T> {
         self.0.is_empty()
     }
 
+    /// Takes away what is not to stay.
+    pub fn retain(&mut self, mut stays: impl FnMut(&IpNet, &T) -> bool) {
+        self.0.retain(|prefix, value| stays(prefix, value));
+    }
+
     /// Takes everything away.
     pub fn clear(&mut self) {
         self.0.clear();

@@ -4,7 +4,7 @@ use crate::Change;
 use crate::change::Grouping;
 use crate::prefix_map::longest;
 use ipnet::IpNet;
-use quadzero_codec::Attributes;
+use quadzero_codec::{Attributes, Family};
 use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -68,6 +68,12 @@ impl RouteSet {
     /// How many routes.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// How many routes of a family.
+    pub fn len_of(&self, family: Family) -> usize {
+        let ipv4 = self.0.partition_point(|route| Family::of(&route.prefix) == Family::IPV4_UNICAST);
+        if family == Family::IPV4_UNICAST { ipv4 } else { self.len() - ipv4 }
     }
 
     /// Whether nothing is said at all.

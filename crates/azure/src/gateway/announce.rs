@@ -1,83 +1,55 @@
 //! What a peer is told (azure.md §1.6).
 
-use super::{Path, Table, host_route, static_prefixes};
-use crate::effective::DEFAULT;
+use super::Table;
+use super::kind::MAX_FROM_AZURE;
+use crate::config::SessionId;
 use ipnet::{IpNet, Ipv4Net};
-use quadzero_codec::{AsPath, Attributes, NextHop, Origin};
 use quadzero_rib::{Route, RouteSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Table {
-    /// The routes that an instance announces to the peer of a connection: the network's prefixes, those of
-    /// local network gateways, the host routes of the other peers, and what the other peers announced, save
-    /// for 0.0.0.0/0 and whatever overlaps the network (VPN-FAQ D, LAB-BGP F). The next hop is the instance
-    /// itself.
+    /// The routes that an instance announces to the peer of a connection: the gateway's own, and what others brought,
+    /// save for whatever overlaps the network (VPN-FAQ D), as its kind has it.
     ///
     /// # Panics
-    /// If there is no such instance or connection.
-    pub fn announced(&self, instance: usize, connection: usize) -> RouteSet {
-        let own = Arc::new(self.own_attributes());
-        let own_routes = self
-            .own_prefixes(connection)
-            .map(|prefix| Route { prefix: prefix.into(), attributes: own.clone() });
+    /// If there is no such session.
+    pub fn announced(&self, to: SessionId) -> RouteSet {
+        if self.is_overflowing(to.gateway, to.connection) {
+            return RouteSet::default();
+        }
+        self.would_announce(to)
+    }
+
+    fn would_announce(&self, to: SessionId) -> RouteSet {
+        let gateway = &self.azure.gateways[to.gateway];
+        let manners = gateway.kind.manners();
+        let own = manners.own_routes(&self.azure, gateway, to.connection).into_iter();
+        let own = own.map(|(prefix, attributes)| (prefix, Arc::new(attributes)));
+        let connection = self.azure.connection(to);
+        let offers = self.offers(to).into_values();
+        let told = offers.filter(|o| manners.tells(o, connection) && self.is_passed_on(to.gateway, o.prefix));
+        let transit = told.map(|offer| (offer.prefix, Arc::new(manners.passed_on(&offer, gateway))));
+        let route = |(prefix, attributes)| Route { prefix: IpNet::V4(prefix), attributes };
         // The gateway's own come last: of two routes to one prefix the last wins.
-        self.transit(instance, connection).chain(own_routes).collect()
+        transit.chain(own).map(route).collect()
     }
 
-    fn own_attributes(&self) -> Attributes {
-        Attributes { as_path: AsPath::sequence([self.azure.gateway.asn]), ..Attributes::default() }
-    }
-
-    fn own_prefixes(&self, connection: usize) -> impl Iterator<Item = Ipv4Net> + '_ {
-        let connections = &self.azure.gateway.connections;
-        let others = connections.iter().enumerate().filter(move |&(c, _)| c != connection).map(|(_, c)| c);
-        let statics = connections.iter().flat_map(static_prefixes).filter(|prefix| *prefix != DEFAULT);
-        let own_host = host_route(&connections[connection]);
-        let hosts = others.filter_map(host_route);
-        self.azure
-            .served_prefixes()
-            .chain(statics.chain(hosts).filter(move |prefix| Some(*prefix) != own_host))
-    }
-
-    fn transit(&self, instance: usize, connection: usize) -> impl Iterator<Item = Route> + '_ {
-        self.paths.iter().filter(|(prefix, _)| self.is_passed_on(**prefix)).filter_map(
-            move |(prefix, paths)| {
-                let best = best_of(paths, instance)?;
-                let attributes =
-                    (best.connection != connection).then(|| Arc::new(self.passed_on(&best.attributes)))?;
-                Some(Route { prefix: IpNet::V4(*prefix), attributes })
-            },
-        )
-    }
-
-    /// An exact default is not, its halves are, although one of them holds the network (RS-TS D, BREAKOUT F).
-    fn is_passed_on(&self, prefix: Ipv4Net) -> bool {
+    /// What overlaps the network is not; a default and its halves may be, although one of them holds it (RS-TS D,
+    /// BREAKOUT F).
+    fn is_passed_on(&self, gateway: usize, prefix: Ipv4Net) -> bool {
         let overlaps = |own: Ipv4Net| own.contains(&prefix) || prefix.contains(&own);
-        match prefix.prefix_len() {
-            0 => self.azure.gateway.kind.relays_default(),
-            1 => true,
-            _ => !self.azure.served_prefixes().any(overlaps),
-        }
+        let mut served = self.azure.served_prefixes(self.azure.gateways[gateway].place);
+        prefix.prefix_len() <= 1 || !served.any(overlaps)
     }
 
-    /// MED 0 was seen on transit routes, and no community (LAB-BGP F).
-    fn passed_on(&self, learned: &Attributes) -> Attributes {
-        let keep = self.azure.gateway.switches.keep_communities;
-        let communities = if keep { learned.communities.clone() } else { Box::default() };
-        Attributes {
-            origin: Origin::Igp,
-            as_path: learned.as_path.prepended(self.azure.gateway.asn, 1),
-            next_hop: NextHop::Own,
-            med: Some(0),
-            communities,
-            ..Attributes::default()
-        }
+    /// The circuits over which too much would be said.
+    pub(super) fn overflowing(&self) -> BTreeSet<(usize, usize)> {
+        let circuits = self.azure.sessions().filter(|id| id.instance == 0).filter(|id| {
+            self.azure.gateways[id.gateway].kind.is_expressroute()
+                && self.azure.connection(*id).circuit().is_some_and(|circuit| circuit.is_private())
+        });
+        let too_much = circuits.filter(|id| self.would_announce(*id).len() > MAX_FROM_AZURE);
+        too_much.map(|id| (id.gateway, id.connection)).collect()
     }
-}
-
-/// The best path as an instance sees it: of those used, one of its own before one of its twin's (eBGP before
-/// iBGP, RFC 4271 §9.1.2.2 d).
-fn best_of(paths: &[Path], instance: usize) -> Option<&Path> {
-    let own = paths.iter().find(|path| path.used && path.instance == instance);
-    own.or(paths.first())
 }

@@ -1,4 +1,4 @@
-//! The mock gateway on real sockets: one BGP speaker an instance, and one task that thinks for all of them.
+//! The mock gateways on real sockets: one BGP speaker an instance, and one task that thinks for all of them.
 //!
 //! ```text
 //!   session ─ status ─┐                        ┌─► wanted ─ session
@@ -7,27 +7,30 @@
 //! ```
 //!
 //! Everything is a level: a change wakes the task, which looks at all sessions again, computes the whole
-//! table, and publishes it. The session between the two instances of an active-active gateway is part of that
-//! table, and not on any wire.
+//! table, and publishes it. The sessions between the two instances of an active-active gateway, and those between
+//! gateways, are part of that table, and not on any wire.
 //!
 //! A lab has no addresses like 10.1.0.4. [`Endpoints`] maps the addresses of BGP to those of sockets; what is
 //! said in BGP (identifiers, next hops) is always the former.
 
+mod limits;
+mod outage;
 mod personality;
+mod status;
 mod thinker;
 
-use crate::config::Azure;
+use crate::config::{Azure, SessionId, Vnet};
 use crate::effective::{EffectiveRoute, Listing};
-use crate::gateway::{AdvertisedRoute, BgpPeerStatus, ConnectedDuration, LearnedRoute, PeerState, Table};
+use crate::gateway::{AdvertisedRoute, LearnedRoute, PeerState, Table};
 use crate::rules::{self, Finding, Severity};
 use crate::verdict::Answer;
 use personality::personality;
 use quadzero_codec::{ErrorCode, Notification};
-use quadzero_fsm::{Peer, Speaker, State};
-use std::collections::{BTreeSet, HashMap};
+use quadzero_fsm::{Peer, Speaker};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use std::{fmt, io};
 use thinker::Thinker;
@@ -77,22 +80,22 @@ impl fmt::Display for Lines<'_> {
     }
 }
 
-/// One session: an instance with the peer of a connection.
+/// One session that runs.
 struct Session {
-    instance: usize,
-    connection: usize,
+    id: SessionId,
     peer: Peer,
-    /// Taken down by hand, not to be started by the end of a penalty.
+    /// Taken down by hand or by an outage, not to be started by the end of a penalty.
     stopped: AtomicBool,
 }
 
-/// A gateway that runs. Dropping it ends its sessions without a word; [`Mock::stop`] says good-bye.
+/// Gateways that run. Dropping it ends their sessions without a word; [`Mock::stop`] says good-bye.
 pub struct Mock {
-    azure: Arc<Azure>,
+    deployed: watch::Sender<Arc<Azure>>,
     bound: HashMap<IpAddr, SocketAddr>,
     sessions: Arc<[Session]>,
     table: watch::Receiver<Arc<Table>>,
     started: Instant,
+    outages: Mutex<JoinSet<()>>,
     // Both end when they are dropped.
     _thinking: JoinSet<()>,
     _speakers: Vec<Speaker>,
@@ -107,55 +110,82 @@ impl Mock {
         refuse_errors(&azure)?;
         refuse_shared_hosts(&azure, endpoints)?;
         let azure = Arc::new(azure);
-        let speakers: Vec<Speaker> = azure.gateway.instances.iter().map(|_| Speaker::new()).collect();
+        let (speakers, bound) = listen(&azure, endpoints)?;
         let table = Table::new(azure.clone(), &[]);
-        let bound = listen(&azure, &speakers, endpoints)?;
         let mut sessions = Vec::new();
         let mut wanted = Vec::new();
-        for (instance, speaker) in speakers.iter().enumerate() {
-            for connection in 0..azure.gateway.connections.len() {
-                let config = personality(&azure, instance, connection, endpoints);
-                let address = config.transport.remote;
-                let (sender, receiver) = watch::channel(Arc::new(table.announced(instance, connection)));
-                let peer =
-                    speaker.add(config, receiver).map_err(|source| StartError::Socket { address, source })?;
-                sessions.push(Session { instance, connection, peer, stopped: AtomicBool::new(false) });
-                wanted.push(sender);
-            }
+        for id in azure.sessions() {
+            let config = personality(&azure, id, endpoints);
+            let address = config.transport.remote;
+            let (sender, receiver) = watch::channel(Arc::new(table.announced(id)));
+            let speaker = &speakers[&(id.gateway, id.instance)];
+            let peer =
+                speaker.add(config, receiver).map_err(|source| StartError::Socket { address, source })?;
+            sessions.push(Session { id, peer, stopped: AtomicBool::new(false) });
+            wanted.push(sender);
         }
         let sessions: Arc<[Session]> = sessions.into();
         let (published, table) = watch::channel(Arc::new(table));
+        let deployed = watch::Sender::new(azure);
         let mut thinking = JoinSet::new();
-        thinking.spawn(Thinker::new(azure.clone(), sessions.clone(), wanted, published).run());
-        let started = Instant::now();
-        Ok(Self { azure, bound, sessions, table, started, _thinking: thinking, _speakers: speakers })
+        thinking.spawn(Thinker::new(deployed.subscribe(), sessions.clone(), wanted, published).run());
+        Ok(Self {
+            deployed,
+            bound,
+            sessions,
+            table,
+            started: Instant::now(),
+            outages: Mutex::default(),
+            _thinking: thinking,
+            _speakers: speakers.into_values().collect(),
+        })
     }
 
-    /// The gateway's table; changes whenever a session does, or what it has learned.
+    /// What is deployed.
+    pub fn azure(&self) -> Arc<Azure> {
+        self.deployed.borrow().clone()
+    }
+
+    /// Changes the virtual networks: their address spaces, subnets, peerings and route tables. Where a network is new to a
+    /// Route Server, its peers are asked for their routes again (azure.md §8, row 26).
+    ///
+    /// # Errors
+    /// What Azure would refuse; then nothing is changed.
+    pub fn change_vnets(&self, vnets: Vec<Vnet>) -> Result<(), StartError> {
+        let azure = Azure { vnets, ..Azure::clone(&self.deployed.borrow()) };
+        refuse_errors(&azure)?;
+        self.deployed.send_replace(Arc::new(azure));
+        Ok(())
+    }
+
+    /// The gateways' table; changes whenever a session does, or what it has learned.
     pub fn table(&self) -> watch::Receiver<Arc<Table>> {
         self.table.clone()
     }
 
-    /// Where a BGP address of the gateway is bound.
+    /// Where a BGP address of a gateway is bound.
     pub fn endpoint(&self, address: Ipv4Addr) -> Option<SocketAddr> {
         self.bound.get(&IpAddr::V4(address)).copied()
     }
 
     /// What `az network vnet-gateway list-learned-routes` prints.
-    pub fn learned_routes(&self) -> Listing<LearnedRoute> {
-        self.table.borrow().learned_routes()
+    ///
+    /// # Panics
+    /// If there is no such gateway; so with the others below.
+    pub fn learned_routes(&self, gateway: usize) -> Listing<LearnedRoute> {
+        self.table.borrow().learned_routes(gateway)
     }
 
     /// What `az network vnet-gateway list-advertised-routes --peer` prints: what each instance that has a
     /// session with the peer tells it.
-    pub fn advertised_routes(&self, peer: IpAddr) -> Listing<AdvertisedRoute> {
-        let status = self.peer_status().value;
+    pub fn advertised_routes(&self, gateway: usize, peer: IpAddr) -> Listing<AdvertisedRoute> {
+        let status = self.peer_status(gateway).value;
         let connected = |row: &AdvertisedRoute| {
             let mut sessions =
                 status.iter().filter(|s| s.neighbor == peer && s.local_address == row.local_address);
             sessions.any(|s| s.state == PeerState::Connected)
         };
-        let mut listing = self.table.borrow().advertised_routes(peer);
+        let mut listing = self.table.borrow().advertised_routes(gateway, peer);
         listing.value.retain(connected);
         listing
     }
@@ -170,90 +200,10 @@ impl Mock {
         self.table.borrow().nic(subnet).map(|nic| nic.ask(destination))
     }
 
-    /// What `az network vnet-gateway list-bgp-peer-status` prints: the instances one after the other, each
-    /// with its twin, if it has one, and itself (LAB-BGP F). The twins talk on no wire, so that no messages
-    /// between them are counted.
-    pub fn peer_status(&self) -> Listing<BgpPeerStatus> {
-        let instances = 0..self.azure.gateway.instances.len();
-        let rows = |i| {
-            let sessions = self.sessions.iter().filter(move |session| session.instance == i);
-            self.instance_rows(i).chain(sessions.map(|session| self.session_row(session)))
-        };
-        Listing { value: instances.flat_map(rows).collect() }
-    }
-
-    /// Takes one instance down, as maintenance does, and says so to its peers. The other one stays (HA D).
-    pub async fn take_down(&self, instance: usize) {
-        let of_instance = || self.sessions.iter().filter(|session| session.instance == instance);
-        of_instance().for_each(|session| session.stopped.store(true, Ordering::Relaxed));
-        stop_all(of_instance(), "maintenance of the instance").await;
-    }
-
-    /// Brings an instance back.
-    pub fn bring_up(&self, instance: usize) {
-        for session in self.sessions.iter().filter(|session| session.instance == instance) {
-            session.stopped.store(false, Ordering::Relaxed);
-            session.peer.start();
-        }
-    }
-
     /// Withdraws everything, says why, and waits until the connections are closed: some seconds at the most.
     pub async fn stop(self) {
-        stop_all(self.sessions.iter(), "the mock gateway stops").await;
-    }
-
-    fn instance_rows(&self, instance: usize) -> impl Iterator<Item = BgpPeerStatus> + '_ {
-        let gateway = &self.azure.gateway;
-        let shown = if gateway.is_active_active() { &gateway.instances[..] } else { &[] };
-        let learned = self.table.borrow().routes_from_twin(instance);
-        shown.iter().enumerate().map(move |(i, other)| {
-            let state = match i {
-                _ if i == instance => PeerState::Unknown,
-                _ if self.is_down(i) || self.is_down(instance) => PeerState::Connecting,
-                _ => PeerState::Connected,
-            };
-            let up = state == PeerState::Connected;
-            BgpPeerStatus {
-                asn: gateway.asn.0,
-                connected_duration: up.then(|| ConnectedDuration(self.started.elapsed())),
-                local_address: gateway.instances[instance].address,
-                messages_received: 0,
-                messages_sent: 0,
-                neighbor: other.address.into(),
-                routes_received: if up { learned } else { 0 },
-                state,
-            }
-        })
-    }
-
-    fn is_down(&self, instance: usize) -> bool {
-        let mut sessions = self.sessions.iter().filter(|session| session.instance == instance);
-        sessions.any(|session| session.stopped.load(Ordering::Relaxed))
-    }
-
-    fn session_row(&self, session: &Session) -> BgpPeerStatus {
-        let gateway = &self.azure.gateway;
-        let connection = &gateway.connections[session.connection];
-        let status = session.peer.status();
-        let status = status.borrow();
-        let up = status.state == State::Established;
-        BgpPeerStatus {
-            asn: connection.asn.0,
-            connected_duration: up.then(|| ConnectedDuration(status.since.elapsed())),
-            local_address: gateway.local_address(session.instance, session.connection),
-            messages_received: status.counters.messages_received,
-            messages_sent: status.counters.messages_sent,
-            neighbor: connection.peer,
-            routes_received: status.prefixes_received,
-            state: match status.state {
-                State::Idle if session.stopped.load(Ordering::Relaxed) => PeerState::Stopped,
-                State::Idle => PeerState::Idle,
-                State::Connect | State::Active | State::OpenSent | State::OpenConfirm => {
-                    PeerState::Connecting
-                }
-                State::Established => PeerState::Connected,
-            },
-        }
+        let peers = self.sessions.iter().map(|session| session.peer.clone());
+        stop_all(peers, "the mock gateway stops").await;
     }
 }
 
@@ -264,40 +214,42 @@ fn refuse_errors(azure: &Azure) -> Result<(), StartError> {
     if findings.is_empty() { Ok(()) } else { Err(StartError::Refused(findings)) }
 }
 
+/// Each instance knows its peers by their addresses.
 fn refuse_shared_hosts(azure: &Azure, endpoints: &Endpoints) -> Result<(), StartError> {
     let mut hosts = BTreeSet::new();
-    let mut peers = azure.gateway.connections.iter().map(|connection| endpoints.of(connection.peer).ip());
-    match peers.find(|host| !hosts.insert(*host)) {
-        Some(host) => Err(StartError::SharedHost(host)),
+    let peer = |id: SessionId| (id.gateway, id.instance, endpoints.of(azure.peer_address(id)).ip());
+    match azure.sessions().map(peer).find(|host| !hosts.insert(*host)) {
+        Some((.., host)) => Err(StartError::SharedHost(host)),
         None => Ok(()),
     }
 }
 
-/// Each instance listens at its private address, and at the APIPA addresses that its sessions use.
-fn listen(
-    azure: &Azure,
-    speakers: &[Speaker],
-    endpoints: &Endpoints,
-) -> Result<HashMap<IpAddr, SocketAddr>, StartError> {
-    let gateway = &azure.gateway;
+/// The speakers by gateway and instance, and where BGP addresses are bound.
+type Listening = (BTreeMap<(usize, usize), Speaker>, HashMap<IpAddr, SocketAddr>);
+
+/// Each instance listens at its own address and at those that its sessions use: APIPA ones, and those of links.
+fn listen(azure: &Azure, endpoints: &Endpoints) -> Result<Listening, StartError> {
+    let mut speakers = BTreeMap::new();
     let mut bound = HashMap::new();
-    for (i, speaker) in speakers.iter().enumerate() {
-        let of_sessions = (0..gateway.connections.len()).map(|c| gateway.local_address(i, c));
-        let addresses: BTreeSet<Ipv4Addr> = of_sessions.chain([gateway.instances[i].address]).collect();
-        for bgp in addresses.into_iter().map(IpAddr::V4) {
-            let address = endpoints.of(bgp);
-            let socket = speaker.listen(address).map_err(|source| StartError::Socket { address, source })?;
-            info!(instance = %gateway.instances[i].name, %bgp, %socket, "listening");
-            bound.insert(bgp, socket);
+    for (g, gateway) in azure.gateways.iter().enumerate() {
+        for (i, instance) in gateway.instances.iter().enumerate() {
+            let speaker = Speaker::new();
+            for bgp in gateway.addresses(i).into_iter().map(IpAddr::V4) {
+                let address = endpoints.of(bgp);
+                let socket =
+                    speaker.listen(address).map_err(|source| StartError::Socket { address, source })?;
+                info!(gateway = %gateway.name, instance = %instance.name, %bgp, %socket, "listening");
+                bound.insert(bgp, socket);
+            }
+            speakers.insert((g, i), speaker);
         }
     }
-    Ok(bound)
+    Ok((speakers, bound))
 }
 
-async fn stop_all<'a>(sessions: impl Iterator<Item = &'a Session>, why: &str) {
+async fn stop_all(peers: impl IntoIterator<Item = Peer>, why: &str) {
     let mut stopping = JoinSet::new();
-    for session in sessions {
-        let peer = session.peer.clone();
+    for peer in peers {
         let notification = Notification::shutdown(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN, why);
         stopping.spawn(async move { peer.stop(notification).await });
     }

@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::config::{HoldTimeBehaviour, NextHopType, UserRoute};
-use crate::testing::{OSLO, PARIS, azure, ip};
+use crate::testing::*;
 use crate::verdict::Verdict;
 use ipnet::IpNet;
 use quadzero_codec::{AsPath, Asn, Attributes, Family, HoldTime, NextHop, RouterId};
 use quadzero_fsm::{
-    Capabilities, Down, HoldNegotiation, Import, Mode, PeerConfig, Status, Timers, Transport,
+    Capabilities, Down, HoldNegotiation, Import, Mode, PeerConfig, State, Status, Timers, Transport,
 };
 use quadzero_rib::{Route, RouteSet};
 use std::time::Duration;
@@ -49,7 +49,9 @@ impl Edge {
             capabilities: Capabilities::default(),
             import: Import::All,
             own_address: Some("10.51.255.254".parse().unwrap()),
+            honour_graceful_shutdown: true,
             max_prefixes: None,
+            max_prefixes_out: None,
             transport: Transport {
                 remote: mock.endpoint(instance).unwrap(),
                 local: Some(self.socket.ip()),
@@ -99,23 +101,22 @@ impl ToAzure {
 /// The mock on loopback, its instances at 127.1.0.4 and 127.1.0.5, with one of these edges for each
 /// connection.
 fn start(azure: Azure, edges: &[&Edge]) -> Mock {
-    let at = |host: [u8; 4]| SocketAddr::from((host, 0));
     let mut endpoints = Endpoints::default();
-    for instance in &azure.gateway.instances {
-        for address in instance.apipa.iter().chain([&instance.address]) {
+    for gateway in &azure.gateways {
+        for address in (0..gateway.instances.len()).flat_map(|i| gateway.addresses(i)) {
             let [_, b, c, d] = address.octets();
-            endpoints.0.insert((*address).into(), at([127, b, c, d]));
+            endpoints.0.insert(address.into(), SocketAddr::from(([127, b, c, d], 0)));
         }
-    }
-    for (connection, edge) in azure.gateway.connections.iter().zip(edges) {
-        endpoints.0.insert(connection.peer, edge.socket);
+        for (connection, edge) in gateway.connections.iter().zip(edges) {
+            endpoints.0.extend((0..2).map(|link| (connection.peer(link), edge.socket)));
+        }
     }
     Mock::start(azure, &endpoints).unwrap()
 }
 
 fn only_paris() -> Azure {
     let mut azure = azure();
-    azure.gateway.connections.truncate(1);
+    azure.gateways[GW].connections.truncate(1);
     azure
 }
 
@@ -126,11 +127,11 @@ async fn until(mock: &Mock, condition: impl Fn(&Table) -> bool) {
 
 fn hops(table: &Table, prefix: &str) -> usize {
     let prefix = prefix.parse().unwrap();
-    table.routes().iter().find(|route| route.prefix == prefix).map_or(0, |route| route.hops.len())
+    table.routes(GW).iter().find(|route| route.prefix == prefix).map_or(0, |route| route.hops.len())
 }
 
 fn states(mock: &Mock) -> Vec<(String, PeerState)> {
-    mock.peer_status().value.iter().map(|row| (row.neighbor.to_string(), row.state)).collect()
+    mock.peer_status(GW).value.iter().map(|row| (row.neighbor.to_string(), row.state)).collect()
 }
 
 /// azure.md §8, rows 1, 10, 14, 17, 21 and 22.
@@ -164,9 +165,9 @@ async fn dials_a_private_peer() {
 
 fn with_apipa() -> Azure {
     let mut azure = only_paris();
-    azure.gateway.connections[PARIS].peer = "169.254.21.1".parse().unwrap();
-    azure.gateway.instances[0].apipa = vec![ip("169.254.22.2"), ip("169.254.21.2")];
-    azure.gateway.instances[1].apipa = vec![ip("169.254.22.6")];
+    move_to(&mut azure.gateways[GW].connections[PARIS], "169.254.21.1");
+    azure.gateways[GW].instances[0].apipa = vec![ip("169.254.22.2"), ip("169.254.21.2")];
+    azure.gateways[GW].instances[1].apipa = vec![ip("169.254.22.6")];
     azure
 }
 
@@ -217,7 +218,7 @@ async fn keeps_its_hold_time_or_negotiates_by_switch() {
     for (i, (behaviour, hold, keepalive)) in expected.into_iter().enumerate() {
         let edge = Edge::new(&format!("127.51.255.{}", 60 + i));
         let mut azure = only_paris();
-        azure.gateway.switches.hold_time = behaviour;
+        azure.gateways[GW].switches.hold_time = behaviour;
         let mock = start(azure, &[&edge]);
         let hasty =
             edge.peer(&mock, ip("10.1.0.4"), |config| config.timers.hold = HoldTime::new(30).unwrap());
@@ -242,7 +243,7 @@ async fn drops_loops_the_networks_own_prefixes_and_ipv6_without_a_word() {
         ("192.168.9.0/24", &[65010]),
     ]);
     until(&mock, |table| hops(table, "192.168.9.0/24") == 1 && table.refused().len() == 2).await;
-    assert_eq!(mock.table().borrow().routes().len(), 1);
+    assert_eq!(mock.table().borrow().routes(GW).len(), 1);
     assert_eq!(to_azure.peer.status().borrow().state, State::Established);
 }
 
@@ -266,7 +267,7 @@ async fn passes_halves_to_the_other_site_and_the_default_to_nobody() {
     assert!(!to_oslo.has_learned("0.0.0.0/0"));
     assert!(to_oslo.has_learned("10.51.255.254/32") && !to_oslo.has_learned("10.52.255.254/32"));
     assert!(!from_paris.has_learned("128.0.0.0/1"));
-    let advertised = mock.advertised_routes(mock.azure.gateway.connections[OSLO].peer).value;
+    let advertised = mock.advertised_routes(GW, mock.azure().peer_address(id(GW, 0, OSLO))).value;
     assert!(advertised.iter().all(|row| row.local_address == ip("10.1.0.5")));
     assert!(
         advertised.iter().any(|row| row.network.to_string() == "128.0.0.0/1" && row.as_path == "65515-65010")
@@ -281,12 +282,12 @@ async fn drops_the_session_that_brings_too_many_prefixes() {
     for (first, second) in [("10.1.0.4", "10.1.0.5"), ("10.1.0.5", "10.1.0.4")] {
         let edge = Edge::new("127.51.255.9");
         let mut azure = only_paris();
-        azure.gateway.max_prefixes = 3;
-        azure.gateway.switches.limit_penalty = Duration::from_millis(100);
+        azure.gateways[GW].max_prefixes = Some(3);
+        azure.gateways[GW].switches.limit_penalty = Duration::from_millis(100);
         let mock = start(azure, &[&edge]);
         let first = edge.peer(&mock, ip(first), |_| ());
         first.announce(&[("0.0.0.0/0", &[65010]), ("20.0.0.0/8", &[65010])]);
-        until(&mock, |table| table.routes().len() == 2).await;
+        until(&mock, |table| table.routes(GW).len() == 2).await;
         let second = edge.peer(&mock, ip(second), |_| ());
         second.announce(&[("0.0.0.0/0", &[65010]), ("30.0.0.0/8", &[65010]), ("31.0.0.0/8", &[65010])]);
         let limit = ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES;
@@ -306,7 +307,7 @@ async fn one_instance_can_be_taken_down_alone() {
     let both = ["10.1.0.4", "10.1.0.5"].map(|instance| edge.peer(&mock, ip(instance), |_| ()));
     both.iter().for_each(|to_azure| to_azure.announce(&[("0.0.0.0/0", &[65010])]));
     until(&mock, |table| hops(table, "0.0.0.0/0") == 2).await;
-    mock.take_down(0).await;
+    mock.take_down(GW, 0).await;
     until(&mock, |table| hops(table, "0.0.0.0/0") == 1).await;
     let told = |down: &Option<Down>| match down {
         Some(Down::Received(n)) => n.shutdown_text().is_some_and(|text| text.contains("maintenance")),
@@ -316,7 +317,7 @@ async fn one_instance_can_be_taken_down_alone() {
     assert!(states(&mock).contains(&("10.51.255.254".into(), PeerState::Stopped)));
     assert!(!states(&mock).contains(&("10.1.0.4".into(), PeerState::Connected)));
     assert_eq!(both[1].peer.status().borrow().counters.dropped, 0);
-    mock.bring_up(0);
+    mock.bring_up(GW, 0);
     until(&mock, |table| hops(table, "0.0.0.0/0") == 2).await;
 }
 
@@ -349,7 +350,7 @@ async fn stopping_says_so_to_every_peer() {
 #[tokio::test]
 async fn does_not_start_what_azure_refuses() {
     let mut azure = only_paris();
-    azure.gateway.connections[PARIS].asn = Asn(65520);
+    azure.gateways[GW].connections[PARIS].asn = Asn(65520);
     azure.vnets[0].subnets[0].routes = vec![UserRoute {
         name: "all".into(),
         prefix: "0.0.0.0/0".parse().unwrap(),

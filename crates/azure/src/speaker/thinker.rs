@@ -1,19 +1,27 @@
 //! The one task that thinks for all sessions.
 
 use super::Session;
-use crate::config::Azure;
-use crate::gateway::{Heard, Refused, Table, prefix_count};
+use super::limits::{Burst, Hearing, excess};
+use crate::config::{Azure, SessionId};
+use crate::gateway::kind::Counted;
+use crate::gateway::{Heard, Refused, Table};
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_rib::RouteSet;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, Interval, interval};
 use tracing::{info, warn};
+
+/// How often sessions are looked at that have said the same again: that is no news, but Route Server counts it.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Looks at all sessions whenever one has news, and tells all of them what follows.
 pub(super) struct Thinker {
+    deployed: watch::Receiver<Arc<Azure>>,
     azure: Arc<Azure>,
     sessions: Arc<[Session]>,
     wanted: Vec<watch::Sender<Arc<RouteSet>>>,
@@ -23,20 +31,17 @@ pub(super) struct Thinker {
     /// Sessions that took the gateway over its limit, until their penalty is over.
     penalties: JoinSet<usize>,
     penalised: BTreeSet<usize>,
+    /// Sessions that are reset since their networks have changed.
+    resets: JoinSet<()>,
     /// The version of each session's table when it was last looked at.
     seen: Vec<u64>,
-}
-
-/// What one session has brought, at one version of its table.
-struct Hearing {
-    session: usize,
-    version: u64,
-    heard: Heard,
+    bursts: Vec<Burst>,
+    looks: Interval,
 }
 
 impl Thinker {
     pub(super) fn new(
-        azure: Arc<Azure>,
+        mut deployed: watch::Receiver<Arc<Azure>>,
         sessions: Arc<[Session]>,
         wanted: Vec<watch::Sender<Arc<RouteSet>>>,
         published: watch::Sender<Arc<Table>>,
@@ -51,25 +56,33 @@ impl Thinker {
                 }
             });
         }
-        let seen = vec![0; sessions.len()];
+        let azure = deployed.borrow_and_update().clone();
         Self {
+            deployed,
             azure,
-            sessions,
             wanted,
             published,
             news,
             watching,
             penalties: JoinSet::new(),
             penalised: BTreeSet::new(),
-            seen,
+            resets: JoinSet::new(),
+            seen: vec![0; sessions.len()],
+            bursts: vec![Burst::default(); sessions.len()],
+            looks: interval(LOOK),
+            sessions,
         }
     }
 
     pub(super) async fn run(mut self) {
+        let counts_incoming = (0..self.sessions.len()).any(|i| self.counts_incoming(i));
         loop {
             tokio::select! {
                 () = self.news.notified() => self.think(),
+                Ok(()) = self.deployed.changed() => self.change(),
                 Some(over) = self.penalties.join_next() => if let Ok(session) = over { self.forgive(session) },
+                Some(_) = self.resets.join_next() => {}
+                _ = self.looks.tick(), if counts_incoming => if self.is_behind() { self.think() },
                 Some(_) = self.watching.join_next() => return,
             }
         }
@@ -77,11 +90,16 @@ impl Thinker {
 
     fn think(&mut self) {
         let mut hearings = self.hear();
-        self.keep_limit(&mut hearings);
+        for over in excess(&self.azure, &hearings).into_iter().rev() {
+            self.penalise(hearings.remove(over).session);
+        }
+        for hearing in &hearings {
+            self.seen[hearing.session] = hearing.version;
+        }
         let heard: Vec<Heard> = hearings.into_iter().map(|hearing| hearing.heard).collect();
         let table = Table::new(self.azure.clone(), &heard);
         for (session, wanted) in self.sessions.iter().zip(&self.wanted) {
-            let routes = Arc::new(table.announced(session.instance, session.connection));
+            let routes = Arc::new(table.announced(session.id));
             wanted.send_if_modified(|told| {
                 let changed = **told != *routes;
                 *told = routes;
@@ -89,6 +107,7 @@ impl Thinker {
             });
         }
         self.tell_refusals(&table);
+        self.tell_overflows(&table);
         self.published.send_replace(Arc::new(table));
     }
 
@@ -101,40 +120,66 @@ impl Thinker {
         }
     }
 
-    /// What the Established sessions have brought. The version is read first: a table that changes meanwhile
-    /// is news once more.
-    fn hear(&self) -> Vec<Hearing> {
-        let hear = |(i, session): (usize, &Session)| {
-            let status = session.peer.status();
-            let (version, peer_id) = {
-                let status = status.borrow();
-                (status.learned_version, status.negotiated.as_ref()?.router_id)
-            };
-            let routes = session.peer.learned().to_set();
-            let heard = Heard { instance: session.instance, connection: session.connection, peer_id, routes };
-            (!self.penalised.contains(&i)).then_some(Hearing { session: i, version, heard })
-        };
-        self.sessions.iter().enumerate().filter_map(hear).collect()
+    fn tell_overflows(&self, table: &Table) {
+        let published = self.published.borrow();
+        for SessionId { gateway, connection, .. } in self.azure.sessions().filter(|id| id.instance == 0) {
+            let over = table.is_overflowing(gateway, connection);
+            if over && !published.is_overflowing(gateway, connection) {
+                let name = &self.azure.gateways[gateway].connections[connection].name;
+                warn!(
+                    connection = name,
+                    "more than 1000 prefixes from Azure: the connection of circuit and gateway is down"
+                );
+            }
+        }
     }
 
-    /// Over the limit of prefixes, the sessions that brought something new are dropped, the last one first
-    /// (azure.md §8, row 20).
-    fn keep_limit(&mut self, hearings: &mut Vec<Hearing>) {
-        let limit = self.azure.gateway.max_prefixes;
-        while prefix_count(hearings.iter().map(|hearing| &hearing.heard.routes)) > limit {
-            let is_news = |hearing: &Hearing| self.seen[hearing.session] != hearing.version;
-            let Some(over) = hearings.iter().rposition(is_news) else { break };
-            self.penalise(hearings.remove(over).session);
+    /// What the Established sessions have brought. The version is read first: a table that changes meanwhile
+    /// is news once more.
+    fn hear(&mut self) -> Vec<Hearing> {
+        let now = Instant::now().into_std();
+        let mut hearings = Vec::new();
+        for (i, session) in self.sessions.iter().enumerate() {
+            let (version, counters, peer_id) = {
+                let status = session.peer.status();
+                let status = status.borrow();
+                let Some(negotiated) = &status.negotiated else { continue };
+                (status.learned_version, status.counters, negotiated.router_id)
+            };
+            if self.penalised.contains(&i) {
+                continue;
+            }
+            let routes = session.peer.learned().to_set();
+            let held_and_incoming =
+                self.bursts[i].look(now, routes.len(), counters.prefixes_announced, counters.established);
+            let heard = Heard { session: session.id, peer_id, routes };
+            let is_news = self.seen[i] != version;
+            hearings.push(Hearing { session: i, version, is_news, held_and_incoming, heard });
         }
-        for hearing in hearings {
-            self.seen[hearing.session] = hearing.version;
-        }
+        hearings
+    }
+
+    fn counts_incoming(&self, session: usize) -> bool {
+        let id = self.sessions[session].id;
+        let limit = self.azure.gateways[id.gateway].limit(self.azure.connection(id));
+        limit.counted == Counted::HeldAndIncoming
+    }
+
+    /// Whether a session that counts what is coming in has said something since the last look.
+    fn is_behind(&self) -> bool {
+        let counting = (0..self.sessions.len()).filter(|i| self.counts_incoming(*i));
+        let mut announced =
+            counting.map(|i| (i, self.sessions[i].peer.status().borrow().counters.prefixes_announced));
+        announced.any(|(i, announced)| self.bursts[i].is_behind(announced))
     }
 
     fn penalise(&mut self, session: usize) {
         let peer = self.sessions[session].peer.clone();
-        let penalty = self.azure.gateway.switches.limit_penalty;
-        warn!(peer = %peer.config().name, limit = self.azure.gateway.max_prefixes, "too many prefixes, session dropped");
+        let id = self.sessions[session].id;
+        let gateway = &self.azure.gateways[id.gateway];
+        let penalty = gateway.switches.scaled(gateway.switches.limit_penalty);
+        let limit = gateway.limit(self.azure.connection(id)).most;
+        warn!(peer = %peer.config().name, limit, "too many prefixes, session dropped");
         self.penalised.insert(session);
         self.penalties.spawn(async move {
             peer.stop(Notification::new(ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES)).await;
@@ -150,6 +195,35 @@ impl Thinker {
             session.peer.start();
         }
         // It may be up already, brought back by hand.
+        self.think();
+    }
+
+    /// The networks are others now. A Route Server that serves a new one asks its peers for everything again, and resets
+    /// those that cannot be asked (RS-FAQ D, azure.md §8, row 26).
+    fn change(&mut self) {
+        let azure = self.deployed.borrow_and_update().clone();
+        let before = std::mem::replace(&mut self.azure, azure);
+        for session in self.sessions.iter().filter(|session| !session.stopped.load(Ordering::Relaxed)) {
+            let gateway = &self.azure.gateways[session.id.gateway];
+            let names = |azure: &Azure| -> BTreeSet<String> {
+                azure.served_vnets(gateway.place).map(|vnet| vnet.name.clone()).collect()
+            };
+            if gateway.kind.route_server().is_none() || names(&self.azure).is_subset(&names(&before)) {
+                continue;
+            }
+            let can = session.peer.status().borrow().negotiated.as_ref().map(|n| n.route_refresh);
+            match can {
+                Some(true) => session.peer.ask_again(),
+                Some(false) => {
+                    let peer = session.peer.clone();
+                    self.resets.spawn(async move {
+                        peer.stop(Notification::new(ErrorCode::CEASE_OTHER_CONFIGURATION_CHANGE)).await;
+                        peer.start();
+                    });
+                }
+                None => {}
+            }
+        }
         self.think();
     }
 }

@@ -14,10 +14,12 @@
 //! status (`watch`), and an inbox that holds at most one connection. So nothing can fill up.
 
 mod link;
+mod registry;
 mod sockopt;
 mod speaker;
 mod task;
 
+pub use registry::Range;
 pub use speaker::{Peer, Speaker};
 
 use crate::session::{Addresses, Counters, Down, Negotiated, State};

@@ -1,6 +1,7 @@
 //! Sockets and their options: the one file that may be `unsafe`, since no crate wraps TCP_MD5SIG and IP_MINTTL.
 
 use crate::{Md5Key, Transport};
+use ipnet::IpNet;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::{
     io, mem,
@@ -27,13 +28,13 @@ pub(super) fn listener(address: SocketAddr) -> io::Result<Socket> {
 }
 
 /// A socket to dial the peer with: bound, its options set.
-pub(super) fn dialler(transport: &Transport) -> io::Result<Socket> {
+pub(super) fn dialler(transport: &Transport, key: Option<&Md5Key>) -> io::Result<Socket> {
     let socket = tcp(transport.remote.ip())?;
     if let Some(local) = transport.local {
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
-    if let Some(key) = &transport.md5 {
-        set_md5(&socket, transport.remote.ip(), key)?;
+    if key.is_some() {
+        set_md5(&socket, transport.remote.ip().into(), key)?;
     }
     set_hops(&socket, transport)?;
     Ok(socket)
@@ -115,19 +116,31 @@ struct TcpMd5Sig {
     key: [u8; 80],
 }
 
-/// The key for segments from and to the peer (RFC 2385). On a listening socket it goes for what that peer dials.
-pub(super) fn set_md5(socket: &impl AsRawFd, peer: IpAddr, key: &Md5Key) -> io::Result<()> {
-    let octets = key.octets();
+/// TCP_MD5SIG_EXT of linux/tcp.h: with a prefix.
+const TCP_MD5SIG_EXT: i32 = 32;
+const TCP_MD5SIG_FLAG_PREFIX: u8 = 1;
+
+/// The key for segments from and to the peer, or all peers of a prefix (RFC 2385); none takes it away. On a listening socket it goes
+/// for what they dial. On one that is connected it changes the key of the connection, which stays: segments that were
+/// signed with the old one are sent again.
+pub(super) fn set_md5(socket: &impl AsRawFd, peers: IpNet, key: Option<&Md5Key>) -> io::Result<()> {
+    let octets = key.map_or(&[][..], Md5Key::octets);
+    let is_range = peers.prefix_len() < peers.max_prefix_len();
     let mut option = TcpMd5Sig {
-        address: storage(peer),
-        flags: 0,
-        prefix_length: 0,
+        address: storage(peers.network()),
+        flags: if is_range { TCP_MD5SIG_FLAG_PREFIX } else { 0 },
+        prefix_length: if is_range { peers.prefix_len() } else { 0 },
         key_length: octets.len() as u16,
         interface: 0,
         key: [0; 80],
     };
     option.key[..octets.len()].copy_from_slice(octets);
-    set(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_MD5SIG, &option)
+    let name = if is_range { TCP_MD5SIG_EXT } else { libc::TCP_MD5SIG };
+    match set(socket.as_raw_fd(), libc::IPPROTO_TCP, name, &option) {
+        // There was none to take away.
+        Err(error) if key.is_none() && error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+        result => result,
+    }
 }
 
 fn storage(address: IpAddr) -> libc::sockaddr_storage {

@@ -1,21 +1,22 @@
-//! The listeners and peers of one BGP router.
+//! The listeners of one BGP router, and the handles of its peers.
 
-use super::{Status, sockopt, task::Task};
-use crate::{
-    PeerConfig,
-    session::{Encodings, Learned, Session, State},
+use super::{
+    Status,
+    registry::{Range, Registry},
+    sockopt,
 };
+use crate::{
+    Md5Key, PeerConfig,
+    session::{Learned, State},
+};
+use ipnet::IpNet;
 use quadzero_codec::Notification;
 use quadzero_rib::{AdjRibIn, RouteSet};
 use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
     io,
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    os::fd::AsRawFd,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -23,13 +24,15 @@ use tokio::{
     sync::{Notify, futures::Notified, oneshot, watch},
     task::AbortHandle,
 };
-use tracing::{debug, error_span, warn};
+use tracing::warn;
 
 /// What an operator wants of a peer.
 pub(super) enum Wish {
     Start,
     /// With whom to tell that the session knows.
     Stop(Notification, oneshot::Sender<()>),
+    /// Gone without a word, as a machine that has failed is.
+    Vanish,
 }
 
 /// What has come for a peer's task: levels, not a queue. A second connection that comes before the first was
@@ -37,8 +40,19 @@ pub(super) enum Wish {
 #[derive(Default)]
 pub(super) struct Inbox {
     notify: Notify,
-    bfd_down: AtomicBool,
-    held: Mutex<(Option<Wish>, Option<TcpStream>)>,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) wish: Option<Wish>,
+    pub(super) stream: Option<TcpStream>,
+    /// The key of [`Shared::key`] is another one.
+    pub(super) new_key: bool,
+    /// BFD says that the path to the peer is gone.
+    pub(super) bfd_down: bool,
+    /// The peer is to say everything once more.
+    pub(super) ask_again: bool,
 }
 
 impl Inbox {
@@ -46,31 +60,44 @@ impl Inbox {
         self.notify.notified()
     }
 
-    pub(super) fn take(&self) -> (Option<Wish>, Option<TcpStream>) {
+    pub(super) fn take(&self) -> Held {
         std::mem::take(&mut *lock(&self.held))
     }
 
-    pub(super) fn take_bfd_down(&self) -> bool {
-        self.bfd_down.swap(false, Ordering::Relaxed)
+    pub(super) fn is_empty(&self) -> bool {
+        let held = lock(&self.held);
+        held.wish.is_none() && held.stream.is_none()
     }
 
-    fn wish(&self, wish: Wish) {
-        lock(&self.held).0 = Some(wish);
-        self.notify.notify_one();
-    }
-
-    fn accept(&self, stream: TcpStream) {
-        lock(&self.held).1 = Some(stream);
+    fn put(&self, put: impl FnOnce(&mut Held)) {
+        put(&mut lock(&self.held));
         self.notify.notify_one();
     }
 }
 
 /// What a peer's task and its handles share.
 pub(super) struct Shared {
-    config: Arc<PeerConfig>,
+    pub(super) config: Arc<PeerConfig>,
     learned: Learned,
     pub(super) inbox: Inbox,
+    /// The TCP MD5 key that holds now.
+    key: Mutex<Option<Md5Key>>,
     task: Mutex<Option<AbortHandle>>,
+}
+
+impl Shared {
+    pub(super) fn new(config: Arc<PeerConfig>, learned: Learned) -> Self {
+        let key = Mutex::new(config.transport.md5.clone());
+        Self { config, learned, inbox: Inbox::default(), key, task: Mutex::default() }
+    }
+
+    pub(super) fn key(&self) -> Option<Md5Key> {
+        lock(&self.key).clone()
+    }
+
+    pub(super) fn has_task(&self, task: AbortHandle) {
+        *lock(&self.task) = Some(task);
+    }
 }
 
 /// A handle to a peer. Cheap to clone.
@@ -81,6 +108,10 @@ pub struct Peer {
 }
 
 impl Peer {
+    pub(super) fn new(shared: Arc<Shared>, status: watch::Receiver<Status>) -> Self {
+        Self { shared, status }
+    }
+
     /// As it was configured.
     pub fn config(&self) -> &PeerConfig {
         &self.shared.config
@@ -98,20 +129,29 @@ impl Peer {
 
     /// Starts it again after [`Self::stop`].
     pub fn start(&self) {
-        self.shared.inbox.wish(Wish::Start);
+        self.shared.inbox.put(|held| held.wish = Some(Wish::Start));
+    }
+
+    /// Closes its connections without a word, as the death of a machine does, and stays away until [`Self::start`].
+    pub fn vanish(&self) {
+        self.shared.inbox.put(|held| held.wish = Some(Wish::Vanish));
+    }
+
+    /// Asks it for all of its routes once more (RFC 2918), if it has the capability.
+    pub fn ask_again(&self) {
+        self.shared.inbox.put(|held| held.ask_again = true);
     }
 
     /// BFD was Up and says that the path to the peer is gone: an Established session ends, with Cease/10 (RFC 9384).
     pub fn bfd_down(&self) {
-        self.shared.inbox.bfd_down.store(true, Ordering::Relaxed);
-        self.shared.inbox.notify.notify_one();
+        self.shared.inbox.put(|held| held.bfd_down = true);
     }
 
     /// Withdraws everything, sends the NOTIFICATION, and returns when the connection is closed: after some seconds
     /// at the most, even if the peer does not read.
     pub async fn stop(&self, notification: Notification) {
         let (told, heard) = oneshot::channel();
-        self.shared.inbox.wish(Wish::Stop(notification, told));
+        self.shared.inbox.put(|held| held.wish = Some(Wish::Stop(notification, told)));
         let mut status = self.status.clone();
         let gone = async {
             // Another wish may take the place of this one.
@@ -120,21 +160,36 @@ impl Peer {
         };
         let _the_peer_may_be_stuck = tokio::time::timeout(STOP_WITHIN, gone).await;
     }
+
+    pub(super) fn accept(&self, stream: TcpStream) {
+        self.shared.inbox.put(|held| held.stream = Some(stream));
+    }
+
+    pub(super) fn key(&self) -> Option<Md5Key> {
+        self.shared.key()
+    }
+
+    pub(super) fn change_key(&self, key: Option<Md5Key>) {
+        *lock(&self.shared.key) = key;
+        self.shared.inbox.put(|held| held.new_key = true);
+    }
+
+    pub(super) fn abort(&self) {
+        if let Some(task) = lock(&self.shared.task).take() {
+            task.abort();
+        }
+    }
 }
 
 /// The session's time to withdraw, the time for its last words, and some to spare.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
-type Peers = Arc<Mutex<HashMap<IpAddr, Arc<Shared>>>>;
-
 /// One BGP router: its listeners and its peers, each a task on the runtime that it is used in.
 /// Dropping it ends them all, without a word.
 #[derive(Default)]
 pub struct Speaker {
-    peers: Peers,
+    registry: Arc<Registry>,
     listeners: Mutex<Vec<(Arc<TcpListener>, AbortHandle)>>,
-    encodings: Arc<Encodings>,
-    seeds: RandomState,
 }
 
 impl Speaker {
@@ -143,19 +198,18 @@ impl Speaker {
         Self::default()
     }
 
-    /// Accepts connections at the address, from configured peers only; returns the address, with the port
-    /// that the system picked for port 0.
+    /// Accepts connections at the address, from peers only; returns the address, with the port that the system picked for
+    /// port 0.
     ///
     /// # Errors
     /// The system's, when the address cannot be bound.
     pub fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
         let socket = sockopt::listener(address)?;
-        for peer in lock(&self.peers).values() {
-            allow(&socket, address.is_ipv6(), &peer.config)?;
-        }
+        self.registry
+            .for_each_known(|whose, config, key| allow(&socket, address.is_ipv6(), whose, config, key))?;
         let listener = Arc::new(TcpListener::from_std(socket.into())?);
         let address = listener.local_addr()?;
-        let task = tokio::spawn(accept_all(listener.clone(), self.peers.clone()));
+        let task = tokio::spawn(accept_all(listener.clone(), self.registry.clone()));
         lock(&self.listeners).push((listener, task.abort_handle()));
         Ok(address)
     }
@@ -165,29 +219,51 @@ impl Speaker {
     /// # Errors
     /// The system's, when a listener does not take the peer's MD5 key; `AlreadyExists` when there is a peer with the address.
     pub fn add(&self, config: PeerConfig, wanted: watch::Receiver<Arc<RouteSet>>) -> io::Result<Peer> {
-        let address = config.transport.remote.ip().to_canonical();
-        if lock(&self.peers).contains_key(&address) {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{address} is a peer already")));
-        }
+        self.allow(known_by(&config).into(), &config)?;
+        self.registry.add(config, wanted)
+    }
+
+    /// Accepts whoever dials from a prefix, as a peer of its own (dynamic neighbors).
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn add_range(&self, range: Range) -> io::Result<()> {
+        self.allow(range.prefix, &range.peer)?;
+        self.registry.add_range(range)
+    }
+
+    /// Everybody there is now, dynamic peers among them.
+    pub fn peers(&self) -> Vec<Peer> {
+        self.registry.peers()
+    }
+
+    /// Takes no new dynamic peers from now on. Returns those that are there.
+    pub fn close_ranges(&self) -> Vec<Peer> {
+        self.registry.close_ranges()
+    }
+
+    /// Changes the TCP MD5 key of a peer, or of a range and all that is of it: for listeners, for dials to come, and for
+    /// connections, which stay where the kernel can (segments signed with the old key are sent again). The peer has to change
+    /// it too, before the hold time is over. Between a key and none no connection can be kept: that holds for the next one.
+    ///
+    /// # Errors
+    /// The system's, when a listener does not take it.
+    pub fn change_key(&self, whose: IpNet, key: Option<&Md5Key>) -> io::Result<()> {
         for (listener, _) in lock(&self.listeners).iter() {
-            allow(listener.as_ref(), listener.local_addr()?.is_ipv6(), &config)?;
+            if listener.local_addr()?.is_ipv6() == whose.addr().is_ipv6() {
+                sockopt::set_md5(listener.as_ref(), whose, key)?;
+            }
         }
-        let config = Arc::new(config);
-        // As grave as can be, so that no level hides whose line it is.
-        let span = error_span!("peer", neighbor = %config.name);
-        let seed = self.seeds.hash_one(&config.name);
-        let session = Session::new(config.clone(), self.encodings.clone(), seed);
-        let shared = Arc::new(Shared {
-            learned: session.learned().clone(),
-            inbox: Inbox::default(),
-            task: Mutex::default(),
-            config,
-        });
-        let (sender, status) = watch::channel(Status::idle());
-        lock(&self.peers).insert(address, shared.clone());
-        let task = tokio::spawn(Task::new(session, shared.clone(), wanted, sender, span).run());
-        *lock(&shared.task) = Some(task.abort_handle());
-        Ok(Peer { shared, status })
+        self.registry.change_key(whose, key);
+        Ok(())
+    }
+
+    fn allow(&self, whose: IpNet, config: &PeerConfig) -> io::Result<()> {
+        for (listener, _) in lock(&self.listeners).iter() {
+            let ipv6 = listener.local_addr()?.is_ipv6();
+            allow(listener.as_ref(), ipv6, whose, config, config.transport.md5.as_ref())?;
+        }
+        Ok(())
     }
 }
 
@@ -196,16 +272,12 @@ impl Drop for Speaker {
         for (_, task) in lock(&self.listeners).drain(..) {
             task.abort();
         }
-        for (_, peer) in lock(&self.peers).drain() {
-            if let Some(task) = lock(&peer.task).take() {
-                task.abort();
-            }
-        }
+        self.registry.peers().iter().for_each(Peer::abort);
     }
 }
 
 impl Status {
-    fn idle() -> Self {
+    pub(super) fn idle() -> Self {
         Self {
             state: State::Idle,
             since: Instant::now(),
@@ -222,29 +294,27 @@ impl Status {
     }
 }
 
-/// What a listener needs of a peer that may dial in: its key (RFC 2385), and a TTL that it takes (RFC 5082).
-fn allow(listener: &impl std::os::fd::AsRawFd, ipv6: bool, config: &PeerConfig) -> io::Result<()> {
-    let transport = &config.transport;
-    let peer = transport.remote.ip().to_canonical();
-    if peer.is_ipv6() != ipv6 {
+/// What a listener needs of peers that may dial in: their key (RFC 2385), and a TTL that they take (RFC 5082).
+fn allow(
+    listener: &impl AsRawFd,
+    ipv6: bool,
+    whose: IpNet,
+    config: &PeerConfig,
+    key: Option<&Md5Key>,
+) -> io::Result<()> {
+    if matches!(whose, IpNet::V6(_)) != ipv6 {
         return Ok(());
     }
-    if transport.min_ttl.is_some() {
-        sockopt::answer_with_full_ttl(listener, peer)?;
+    if config.transport.min_ttl.is_some() {
+        sockopt::answer_with_full_ttl(listener, whose.addr())?;
     }
-    transport.md5.as_ref().map_or(Ok(()), |key| sockopt::set_md5(listener, peer, key))
+    if key.is_some() { sockopt::set_md5(listener, whose, key) } else { Ok(()) }
 }
 
-async fn accept_all(listener: Arc<TcpListener>, peers: Peers) {
+async fn accept_all(listener: Arc<TcpListener>, registry: Arc<Registry>) {
     loop {
         match listener.accept().await {
-            Ok((stream, from)) => {
-                let peer = lock(&peers).get(&from.ip().to_canonical()).cloned();
-                match peer {
-                    Some(peer) => peer.inbox.accept(stream),
-                    None => debug!(%from, "refused: no neighbor has this address"),
-                }
-            }
+            Ok((stream, from)) => registry.accepted(stream, from),
             // Out of file descriptors, as a rule: the connections that are there matter more than new ones.
             Err(error) => {
                 warn!(%error, "cannot accept");
@@ -255,6 +325,11 @@ async fn accept_all(listener: Arc<TcpListener>, peers: Peers) {
 }
 
 /// A panic elsewhere leaves levels, not half-made steps: what is locked is whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The address that a peer is known by.
+pub(super) fn known_by(config: &PeerConfig) -> IpAddr {
+    config.transport.remote.ip().to_canonical()
 }

@@ -3,10 +3,11 @@
 use super::{
     Status,
     link::{Link, ROOM},
+    registry::Registry,
     sockopt,
-    speaker::{Shared, Wish},
+    speaker::{Held, Shared, Wish, known_by},
 };
-use crate::session::{Addresses, Direction, Down, Event, Input, Output, Session, State};
+use crate::session::{Addresses, Direction, Down, Event, Fullness, Input, Output, Session, State};
 use bytes::Bytes;
 use quadzero_codec::{Dialect, ErrorCode, Message, Notification};
 use quadzero_rib::RouteSet;
@@ -24,7 +25,7 @@ use tokio::{
     task::JoinSet,
     time::{Sleep, sleep_until},
 };
-use tracing::{Span, debug, error, info, warn};
+use tracing::{Level, Span, debug, enabled, error, info, warn};
 
 type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
@@ -37,12 +38,20 @@ const FAREWELLS: usize = 4;
 /// Lines that one peer may log in a second.
 const LINES: u32 = 50;
 
+/// How many more if they say that a session has begun or ended, and why: that must not drown in what came before it.
+const RESERVED: u32 = 10;
+
+/// Read from one peer before the others have their turn: some hundred messages, if they are small.
+const READ: usize = 16_384;
+
 /// Written to one peer before the others have their turn.
 const TURN: usize = 16 * ROOM;
 
 pub(super) struct Task {
     session: Session,
     shared: Arc<Shared>,
+    /// Of a dynamic peer, which goes when there is nothing left to remember of it.
+    registry: Option<Arc<Registry>>,
     wanted: watch::Receiver<Arc<RouteSet>>,
     wanted_gone: bool,
     status: watch::Sender<Status>,
@@ -55,8 +64,9 @@ pub(super) struct Task {
     state: State,
     since: Instant,
     news: News,
-    /// Lines of this second, and when it began.
+    /// Lines of this second, those that were too many, and when it began.
     told_lines: u32,
+    left_out: u32,
     told_since: Instant,
     /// When there is room again for what was not told: the state, or the table.
     tell_again_at: Option<Instant>,
@@ -88,6 +98,7 @@ impl Task {
     pub(super) fn new(
         session: Session,
         shared: Arc<Shared>,
+        registry: Option<Arc<Registry>>,
         wanted: watch::Receiver<Arc<RouteSet>>,
         status: watch::Sender<Status>,
         span: Span,
@@ -95,6 +106,7 @@ impl Task {
         Self {
             session,
             shared,
+            registry,
             wanted,
             wanted_gone: false,
             status,
@@ -107,6 +119,7 @@ impl Task {
             since: now(),
             news: News::default(),
             told_lines: 0,
+            left_out: 0,
             told_since: now(),
             tell_again_at: None,
             told_state: State::Idle,
@@ -119,16 +132,27 @@ impl Task {
         let routes = self.wanted.borrow_and_update().clone();
         self.handle(Input::Routes(routes));
         self.handle(Input::Start);
+        let mut heard = false;
         loop {
             let more = self.settle();
-            let woken = self.wait(more).await;
-            let heard = matches!(woken, Woken::Ready(..));
-            self.woken(woken);
+            if self.has_nothing_left() && self.registry.as_ref().is_some_and(|all| all.retire(&self.shared)) {
+                return self.span.in_scope(|| info!("dynamic neighbor gone"));
+            }
             if heard {
-                // A peer that never stops talking must not keep the others, and the clock, from their turn.
+                // A peer that never stops talking must not keep the others, and the clock, from their turn. What it said is
+                // done with: a thousand of them must not hold theirs at once.
                 tokio::task::yield_now().await;
             }
+            let woken = self.wait(more).await;
+            heard = matches!(woken, Woken::Ready(..));
+            self.woken(woken);
         }
+    }
+
+    /// Nothing is under way and nothing is waited for but a connection.
+    fn has_nothing_left(&self) -> bool {
+        let quiet = self.links.iter().all(Option::is_none) && self.farewells.is_empty();
+        quiet && self.session.state() == State::Active && self.session.deadline().is_none()
     }
 
     /// Waits for the next thing to happen; with `more` to write, only until the other peers have had their turn.
@@ -175,17 +199,23 @@ impl Task {
 
     /// Logs for the peer, but for no peer without end.
     fn tell(&mut self, line: impl FnOnce()) {
+        self.tell_up_to(LINES, line);
+    }
+
+    fn tell_up_to(&mut self, limit: u32, line: impl FnOnce()) {
         let now = now();
         if now.duration_since(self.told_since) >= Duration::from_secs(1) {
-            let left_out = self.told_lines.saturating_sub(LINES);
+            let left_out = std::mem::take(&mut self.left_out);
             if left_out > 0 {
                 self.span.in_scope(|| warn!(left_out, "more was to be told"));
             }
             (self.told_since, self.told_lines) = (now, 0);
         }
-        self.told_lines = self.told_lines.saturating_add(1);
-        if self.told_lines <= LINES {
+        if self.told_lines < limit {
+            self.told_lines += 1;
             self.span.in_scope(line);
+        } else {
+            self.left_out = self.left_out.saturating_add(1);
         }
     }
 
@@ -194,10 +224,10 @@ impl Task {
     }
 
     fn open_inbox(&mut self) {
-        if self.shared.inbox.take_bfd_down() {
+        let Held { wish, stream, new_key, bfd_down, ask_again } = self.shared.inbox.take();
+        if bfd_down {
             self.handle(Input::BfdDown);
         }
-        let (wish, accepted) = self.shared.inbox.take();
         match wish {
             Some(Wish::Start) => self.handle(Input::Start),
             Some(Wish::Stop(notification, told)) => {
@@ -206,12 +236,39 @@ impl Task {
                 self.settle();
                 let _nobody_waits = told.send(());
             }
+            Some(Wish::Vanish) => self.vanish(),
             None => {}
         }
-        match accepted {
+        match stream {
             Some(stream) if self.session.accepts() => self.connected(Direction::Incoming, stream),
             Some(stream) => self.reject(stream, &format!("the session is {}", self.session.state())),
             None => {}
+        }
+        if new_key {
+            self.change_key();
+        }
+        if ask_again {
+            self.handle(Input::AskAgain);
+        }
+    }
+
+    /// What the session would say at its end has no connection left to be said on.
+    fn vanish(&mut self) {
+        for direction in Direction::ALL {
+            self.links[direction as usize] = None;
+            self.handle(Input::Closed(direction));
+        }
+        self.handle(Input::Stop(Notification::new(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN)));
+    }
+
+    /// The connection goes on with the new key, where the kernel can.
+    fn change_key(&mut self) {
+        let (key, remote) = (self.shared.key(), known_by(&self.shared.config));
+        for link in self.links.iter().flatten() {
+            match sockopt::set_md5(&link.stream, remote.into(), key.as_ref()) {
+                Ok(()) => self.span.in_scope(|| info!("TCP MD5 key changed")),
+                Err(error) => self.span.in_scope(|| warn!(%error, "the connection keeps its TCP MD5 key")),
+            }
         }
     }
 
@@ -392,7 +449,7 @@ impl Task {
     fn dial(&self) -> Dial {
         let transport = &self.session.config().transport;
         let remote = transport.remote;
-        let socket = sockopt::dialler(transport);
+        let socket = sockopt::dialler(transport, self.shared.key().as_ref());
         Box::pin(async move { TcpSocket::from_std_stream(socket?.into()).connect(remote).await })
     }
 
@@ -408,7 +465,11 @@ impl Task {
     }
 
     fn event(&mut self, event: Event) {
-        self.tell(|| log(&event));
+        // What nobody will see takes no room from what somebody should.
+        if !is_detail(&event) || enabled!(Level::DEBUG) {
+            let is_of_session = matches!(event, Event::Up(_) | Event::Down(_));
+            self.tell_up_to(if is_of_session { LINES + RESERVED } else { LINES }, || log(&event));
+        }
         match event {
             Event::Down(down) | Event::Failed(down) => {
                 self.news.last_down = Some(down);
@@ -478,7 +539,7 @@ impl Task {
 
 thread_local! {
     /// Octets read, before they are handed to a session: one buffer for all peers of a thread.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; ROOM]);
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
 }
 
 /// The runtime's clock, so that a test may stop it.
@@ -502,6 +563,11 @@ async fn ready(link: &Option<Link>) -> io::Result<()> {
         Some(link) => link.ready().await.map(drop),
         None => std::future::pending().await,
     }
+}
+
+/// Whether it is logged for those who debug.
+const fn is_detail(event: &Event) -> bool {
+    matches!(event, Event::Received(_) | Event::Said(_) | Event::Learned { .. })
 }
 
 fn log(event: &Event) {
@@ -531,6 +597,8 @@ fn log(event: &Event) {
         Event::Refused(why) => warn!("OPEN refused: {why}"),
         Event::Malformed(fault, more) => warn!(%fault, more, "malformed attribute"),
         Event::Ignored(routes, first, why) => info!(routes, %first, why, "ignored"),
+        Event::Filled(filled) if filled.fullness() == Fullness::Over => error!("{filled}"),
+        Event::Filled(filled) => warn!("{filled}"),
         Event::Unsendable(problem) => error!("{problem}"),
         Event::Received(kind) => debug!(%kind, "received"),
         Event::Said(kind) => debug!(%kind, "sent"),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::PeerConfig;
 use bytes::{Bytes, BytesMut};
-use quadzero_codec::{Decoder, Dialect, ErrorCode, Family, Message, MessageType, Notification};
+use quadzero_codec::{Decoder, Dialect, ErrorCode, Family, Message, MessageType, Notification, RouteRefresh};
 use quadzero_rib::RouteSet;
 use std::{
     collections::VecDeque,
@@ -34,6 +34,8 @@ pub(super) enum Ending {
     Received(Notification),
     /// We send one: the peer has erred, or a timer has expired.
     Sent(Notification),
+    /// We send one: the peer has announced more than it may. It is tried again after that time, if there is one.
+    Excess(Notification, Option<Duration>),
     /// We send one: the other connection is kept.
     Collision(Notification),
     /// We send one: the operator wants it.
@@ -62,7 +64,7 @@ impl Ending {
             Self::Received(n) => (Down::Received(n.clone()), Bytes::new()),
             // Before our OPEN there is nothing to say (RFC 4271 §8.2.2, SendNOTIFICATIONwithoutOPEN).
             _ if connection.state().is_none() => (Down::Closed, Bytes::new()),
-            Self::Sent(n) | Self::Collision(n) | Self::Stopped(n) => {
+            Self::Sent(n) | Self::Excess(n, _) | Self::Collision(n) | Self::Stopped(n) => {
                 let mut out = BytesMut::new();
                 Message::Notification(n.clone()).encode(&connection.dialect, &mut out);
                 (Down::Sent(n.clone()), out.freeze())
@@ -109,6 +111,8 @@ pub(super) struct Connection {
     stage: Stage,
     open_due: Option<BytesMut>,
     keepalive_due: bool,
+    /// Families that the peer is to be asked for once more.
+    asks: Vec<Family>,
     hold: Option<Instant>,
     keepalive: Option<Instant>,
     delay_open: Option<Instant>,
@@ -133,6 +137,7 @@ impl Connection {
             stage: Stage::Delayed,
             open_due: Some(open),
             keepalive_due: false,
+            asks: Vec::new(),
             hold: None,
             keepalive: None,
             delay_open: config.timers.delay_open.map(|delay| now + delay),
@@ -239,6 +244,13 @@ impl Connection {
         }
     }
 
+    /// Asks the peer for all of its routes (RFC 2918 §4), if it has the capability.
+    pub(super) fn ask_again(&mut self) {
+        if let Some(negotiated) = self.established().filter(|negotiated| negotiated.route_refresh) {
+            self.asks = negotiated.families.clone();
+        }
+    }
+
     // Leaving.
 
     pub(super) fn leave(&mut self, now: Instant, notification: Notification) {
@@ -269,7 +281,7 @@ impl Connection {
         let open = self.open_due.is_some() && !matches!(self.stage, Stage::Delayed);
         let routes = matches!(&self.stage, Stage::Established { outbound, leaving, .. }
             if leaving.is_some() || outbound.has_to_send(wanted, self.advertise.is_none()));
-        open || self.keepalive_due || routes
+        open || self.keepalive_due || !self.asks.is_empty() || routes
     }
 
     pub(super) fn transmit(
@@ -289,6 +301,10 @@ impl Connection {
         if std::mem::take(&mut self.keepalive_due) {
             Message::Keepalive.encode(&self.dialect, out);
             desk.said(MessageType::Keepalive);
+        }
+        for family in std::mem::take(&mut self.asks) {
+            Message::RouteRefresh(RouteRefresh { family, subtype: 0 }).encode(&self.dialect, out);
+            desk.said(MessageType::RouteRefresh);
         }
         let mut free = self.advertise.is_none() || self.is_leaving();
         let Stage::Established { outbound, .. } = &mut self.stage else { return };

@@ -3,12 +3,12 @@
 use super::{Event, Output, Session, connection::Ending};
 use crate::Import;
 use ipnet::IpNet;
-use quadzero_codec::{Attributes, ErrorCode, NextHop, Notification, Role, Update};
+use quadzero_codec::{Attributes, Community, NextHop, Role, Update};
 use quadzero_rib::Change;
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 impl Session {
-    /// Takes the routes that may be taken into the table. An error is the end: more prefixes than allowed.
+    /// Takes the routes that may be taken into the table. An error is the end: there are more than there may be.
     pub(super) fn learn(&mut self, update: Update, internal: bool) -> Result<(), Ending> {
         let faults = update.faults.len();
         if let Some(first) = update.faults.into_iter().next() {
@@ -18,9 +18,14 @@ impl Session {
             return Ok(());
         }
         let mut change = Change { withdrawn: update.withdrawn, announced: Vec::new() };
-        for group in update.announced {
+        for mut group in update.announced {
             match self.objection(&group.attributes, internal) {
-                None => change.announced.push(group),
+                None => {
+                    if !internal {
+                        self.heed_graceful_shutdown(&mut group.attributes);
+                    }
+                    change.announced.push(group);
+                }
                 Some(why) => change.withdrawn.extend(self.ignored(group.prefixes, why)),
             }
         }
@@ -38,20 +43,23 @@ impl Session {
         if change.is_empty() {
             return Ok(());
         }
+        let change = self.without_excess(change);
         let announced = change.announced.iter().map(|a| a.prefixes.len()).sum();
+        self.counters.prefixes_announced += announced as u64;
         let withdrawn = change.withdrawn.len();
-        let (different, held) = {
-            let mut learned = self.lock_learned();
-            (learned.apply(change), learned.len())
-        };
+        let different = self.lock_learned().apply(change);
         if different {
             self.outputs.push_back(Output::Event(Event::Learned { announced, withdrawn }));
         }
-        match self.config.max_prefixes {
-            Some(limit) if held > limit => {
-                Err(Ending::Sent(Notification::new(ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES)))
-            }
-            _ => Ok(()),
+        self.check_received()
+    }
+
+    /// RFC 8326 §4: the peer is about to leave, so that anything else is better.
+    fn heed_graceful_shutdown(&self, attributes: &mut Arc<Attributes>) {
+        if self.config.honour_graceful_shutdown
+            && attributes.communities.contains(&Community::GRACEFUL_SHUTDOWN)
+        {
+            Arc::make_mut(attributes).local_pref = Some(0);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What goes into a session and what comes out of it.
 
-use super::Negotiated;
+use super::{Filled, Negotiated};
 use bytes::Bytes;
 use ipnet::IpNet;
 use quadzero_codec::{ErrorCode, Fault, MessageType, Notification};
@@ -59,6 +59,8 @@ pub enum Input<'a> {
     Routes(Arc<RouteSet>),
     /// BFD was Up and says that the path to the peer is gone (RFC 5882 §10.2).
     BfdDown,
+    /// The peer shall say everything once more (RFC 2918), if it can.
+    AskAgain,
 }
 
 /// What the session asks of its driver.
@@ -95,6 +97,8 @@ pub enum Event {
     Malformed(Fault, usize),
     /// Routes of one UPDATE that were not taken: how many, one of them, and why that one was not.
     Ignored(usize, IpNet, &'static str),
+    /// Prefixes come near a limit, or are more than it allows.
+    Filled(Filled),
     /// Routes of ours that cannot be said to this peer, and why.
     Unsendable(String),
     /// What was wanted has been handed to the connection: this many prefixes stand announced.
@@ -197,6 +201,8 @@ pub struct Counters {
     pub messages_received: u64,
     /// UPDATEs among them.
     pub updates_received: u64,
+    /// Prefixes announced in them, each as often as it was.
+    pub prefixes_announced: u64,
     /// Messages sent.
     pub messages_sent: u64,
     /// UPDATEs among them.

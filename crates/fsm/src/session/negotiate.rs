@@ -175,6 +175,7 @@ fn hold_time(config: &PeerConfig, theirs: HoldTime) -> HoldTime {
     match config.hold_negotiation {
         HoldNegotiation::Minimum => config.timers.hold.min(theirs),
         HoldNegotiation::Fixed => config.timers.hold,
+        HoldNegotiation::AtLeast(least) => config.timers.hold.min(theirs).max(least),
     }
 }
 

@@ -103,7 +103,7 @@ fn is_graceful(negotiated: &Negotiated, ending: &Ending) -> bool {
         Ending::Closed => true,
         Ending::Received(n) => covers_notifications(negotiated) && n.code != ErrorCode::CEASE_HARD_RESET,
         Ending::Sent(n) => covers_notifications(negotiated) && n.code.0 != ErrorCode::CEASE.0,
-        Ending::Collision(_) | Ending::Stopped(_) => false,
+        Ending::Excess(..) | Ending::Collision(_) | Ending::Stopped(_) => false,
     }
 }
 

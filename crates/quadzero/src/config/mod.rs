@@ -117,7 +117,7 @@ impl Source {
 
     /// Reads a gateway with its networks.
     pub fn gateway(self) -> Loaded<Deployment> {
-        self.load(Kind::Gateway, azure::File::fields, |file, _, out| file.check(out))
+        self.load(Kind::Gateway, azure::File::fields, azure::File::check)
     }
 
     /// Reads a scenario.

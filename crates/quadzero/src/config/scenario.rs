@@ -6,6 +6,7 @@ use super::edge::{self, Edge};
 use super::get;
 use super::reader::{closest, record};
 use super::value::words;
+use quadzero_azure::config::Gateway;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
@@ -107,7 +108,7 @@ impl File {
     /// The scenario, unless something is wrong; what is wrong is added to `out`.
     pub(super) fn check(&self, folder: &Path, out: &mut Vec<Diagnostic>) -> Option<Scenario> {
         let edge = self.edge.as_ref().and_then(|file| file.get_ref().check(folder, out));
-        let deployment = self.azure.as_ref().and_then(|file| file.get_ref().check(out));
+        let deployment = self.azure.as_ref().and_then(|file| file.get_ref().check(folder, out));
         let deployment = deployment?;
         self.check_neighbors(&deployment, out);
         let expectations: Vec<_> = self.expect.iter().map(|e| expectation(e, &deployment, out)).collect();
@@ -120,16 +121,17 @@ impl File {
 
     /// In the lab there is nobody else to peer with.
     fn check_neighbors(&self, deployment: &Deployment, out: &mut Vec<Diagnostic>) {
-        let instances = &deployment.azure.gateway.instances;
-        let own: Vec<IpAddr> = instances
-            .iter()
-            .flat_map(|i| i.apipa.iter().chain([&i.address]))
-            .map(|a| IpAddr::V4(*a))
-            .collect();
+        let gateways = deployment.azure.gateways.iter();
+        let own = gateways.flat_map(|g| (0..g.instances.len()).flat_map(|i| own_addresses(g, i)));
+        let own: Vec<IpAddr> = own.map(IpAddr::V4).collect();
         let neighbors = self.edge.iter().flat_map(|edge| &edge.get_ref().neighbor);
+        for range in neighbors.clone().filter_map(|neighbor| neighbor.range.as_ref()) {
+            let error = Diagnostic::error(range.span(), "in the lab nobody dials from a range");
+            out.push(error.hint("address = one of the gateway's"));
+        }
         let addresses = neighbors.filter_map(|neighbor| neighbor.address.as_ref());
         for stranger in addresses.filter(|address| !own.contains(address.get_ref())) {
-            let message = format!("no instance of the gateway has the address {}", stranger.get_ref());
+            let message = format!("no instance of a gateway has the address {}", stranger.get_ref());
             let hint = format!(
                 "its addresses are {}",
                 own.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -137,6 +139,13 @@ impl File {
             out.push(Diagnostic::warning(stranger.span(), message).hint(hint));
         }
     }
+}
+
+/// Where an edge may find an instance: at the APIPA addresses, too, that no connection uses.
+fn own_addresses(gateway: &Gateway, instance: usize) -> impl Iterator<Item = Ipv4Addr> {
+    let mut addresses = gateway.addresses(instance);
+    addresses.extend(gateway.instances[instance].apipa.iter().copied());
+    addresses.into_iter()
 }
 
 fn expectation(keys: &Expect, deployment: &Deployment, out: &mut Vec<Diagnostic>) -> Option<Expectation> {

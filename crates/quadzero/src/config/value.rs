@@ -176,6 +176,23 @@ fn duration(text: &str) -> Option<Duration> {
     }
 }
 
+/// A wait after which something is tried again, or `"never"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RestartAfter(pub(super) Option<Duration>);
+
+impl Value for RestartAfter {
+    fn example() -> String {
+        "\"5m\"".to_owned()
+    }
+
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        match node.get_ref() {
+            DeValue::String(text) if text == "never" => Some(Self(None)),
+            _ => Duration::read(node, out).map(|wait| Self(Some(wait))),
+        }
+    }
+}
+
 impl Value for HoldTime {
     fn example() -> String {
         "180".to_owned()

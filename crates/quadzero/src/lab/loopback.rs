@@ -34,12 +34,10 @@ impl Loopback {
         Ok(())
     }
 
-    /// The addresses so far, and those of the gateway at ports that the system will pick.
+    /// The addresses so far, and those of the gateways at ports that the system will pick.
     pub(super) fn endpoints(&mut self, azure: &Azure) -> Endpoints {
-        let gateway = &azure.gateway;
-        let of_sessions = |i| (0..gateway.connections.len()).map(move |c| gateway.local_address(i, c));
-        let own =
-            gateway.instances.iter().enumerate().flat_map(|(i, own)| of_sessions(i).chain([own.address]));
+        let gateways = azure.gateways.iter();
+        let own = gateways.flat_map(|g| (0..g.instances.len()).flat_map(|i| g.addresses(i)));
         for address in own.map(IpAddr::V4).collect::<Vec<_>>() {
             if !self.0.contains_key(&address) {
                 self.0.insert(address, SocketAddr::new(self.next().into(), 0));

@@ -119,15 +119,17 @@ impl Lab {
     fn told_to(&self, neighbor: &Neighbor) -> usize {
         let edge = loopback::edge_address(&self.scenario.edge, neighbor);
         let instance = neighbor.peer.transport.remote.ip();
-        let rows = self.gateway.advertised_routes(edge).value;
-        rows.iter().filter(|row| IpAddr::V4(row.local_address) == instance).count()
+        let gateways = 0..self.gateway.azure().gateways.len();
+        let rows = gateways.flat_map(|gateway| self.gateway.advertised_routes(gateway, edge).value);
+        rows.filter(|row| IpAddr::V4(row.local_address) == instance).count()
     }
 }
 
 /// Routes in the gateway's table that came from the edge, taken or not.
 fn heard(table: &Table) -> usize {
-    let learned = table.learned_routes().value;
-    learned.iter().filter(|row| row.origin == LearnedOrigin::EBgp).count() + table.refused().len()
+    let gateways = 0..table.azure().gateways.len();
+    let learned = gateways.flat_map(|gateway| table.learned_routes(gateway).value);
+    learned.filter(|row| row.origin == LearnedOrigin::EBgp).count() + table.refused().len()
 }
 
 /// `quadzero lab`.

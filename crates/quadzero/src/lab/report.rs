@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub struct Report {
     /// The edge's sessions.
     pub(super) sessions: Vec<SessionRow>,
-    /// The gateway's sessions, as `az network vnet-gateway list-bgp-peer-status` prints them.
+    /// The gateways' sessions, as `az network vnet-gateway list-bgp-peer-status` prints them.
     peer_status: Listing<BgpPeerStatus>,
     /// As `az network vnet-gateway list-learned-routes` prints them.
     pub(super) learned_routes: Listing<LearnedRoute>,
@@ -68,8 +68,8 @@ impl Report {
         Self {
             holds: up && verdicts.iter().all(|verdict| verdict.holds),
             sessions,
-            peer_status: gateway.peer_status(),
-            learned_routes: gateway.learned_routes(),
+            peer_status: of_all(gateway, |g| gateway.peer_status(g)),
+            learned_routes: of_all(gateway, |g| gateway.learned_routes(g)),
             refused_routes: gateway.table().borrow().refused().to_vec(),
             effective_routes: effective.collect(),
             verdicts,
@@ -90,6 +90,12 @@ impl Report {
     pub(super) fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("no map in it has keys other than strings") + "\n"
     }
+}
+
+/// The rows of all gateways, one gateway after the other.
+fn of_all<T>(gateway: &Mock, rows: impl Fn(usize) -> Listing<T>) -> Listing<T> {
+    let gateways = 0..gateway.azure().gateways.len();
+    Listing { value: gateways.flat_map(|gateway| rows(gateway).value).collect() }
 }
 
 fn session(peer: &quadzero_fsm::Peer) -> SessionRow {

@@ -1,21 +1,40 @@
 //! The gateway's file as it is read.
 
-use crate::config::reader::record;
+use crate::config::diagnostic::Diagnostic;
+use crate::config::reader::{Node, Value, record};
 use crate::config::value::words;
 use ipnet::Ipv4Net;
-use quadzero_azure::config::{GatewayKind, HoldTimeBehaviour, NextHopType, SystemDefault};
-use quadzero_codec::Asn;
+use quadzero_azure::config::{HoldTimeBehaviour, NextHopType, Preference, Sku, SystemDefault};
+use quadzero_codec::{Asn, Community};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use toml::Spanned;
+use toml::de::DeValue;
 
 record! {
     /// The whole file, or the `[azure]` of a scenario.
     File {
-        /// The gateway.
-        required gateway: Gateway,
-        /// The gateway's own network first, then those peered to it.
+        /// The gateways.
+        required gateway: Gateways,
+        /// The virtual networks; that of the gateways first.
         many vnet: Vnet,
+    }
+}
+
+/// `[gateway]`, or several `[[gateway]]`.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct Gateways(pub(in crate::config) Vec<Gateway>);
+
+impl Value for Gateways {
+    fn example() -> String {
+        Gateway::example()
+    }
+
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        match node.get_ref() {
+            DeValue::Array(_) => Vec::read(node, out).map(Self),
+            _ => Gateway::read(node, out).map(|only| Self(vec![only])),
+        }
     }
 }
 
@@ -26,13 +45,29 @@ record! {
         required kind: GatewayKind,
         /// Its resource name.
         optional name: String,
+        /// The virtual network that it stands in, by its name.
+        optional vnet: String,
+        /// The hub that it stands in, by its name.
+        optional hub: String,
         /// Its AS.
         optional asn: Asn,
         /// One instance or two.
         optional mode: GatewayMode,
+        /// The connection that takes what has no other way.
+        optional default_site: String,
+        /// The community of its region.
+        optional region_community: Community,
+        /// Whether it connects its branches.
+        optional branch_to_branch: bool,
+        /// What decides between gateways.
+        optional preference: Preference,
+        /// The address space of a hub.
+        optional address_prefix: Ipv4Net,
+        /// The router of a hub.
+        optional router: Ipv4Addr,
         /// What it does with a smaller Hold Time.
         optional hold_time: HoldTimeBehaviour,
-        /// More prefixes than this from all peers together end the session.
+        /// More prefixes than this end the session.
         optional max_prefixes: usize,
         /// How the system default route is listed beside one that was learned.
         optional system_default: SystemDefault,
@@ -42,6 +77,12 @@ record! {
         optional keep_communities: bool,
         /// How long a session stays down that brought too many prefixes.
         optional limit_penalty: Duration,
+        /// How long maintenance takes.
+        optional planned_outage: Duration,
+        /// How long a failure takes.
+        optional unplanned_outage: Duration,
+        /// How many times faster than Azure those pass.
+        optional time_scale: u32,
         /// The machines that it is made of.
         many instance: Instance,
         /// What it is connected to.
@@ -72,12 +113,48 @@ record! {
         required name: String,
         /// The AS on-premises.
         required asn: Asn,
-        /// The BGP peer address on-premises.
-        required address: IpAddr,
+        /// The BGP peer address on-premises, or of an appliance.
+        optional address: IpAddr,
         /// The TCP port there.
         optional port: u16,
         /// Static routes beside BGP.
         optional prefixes: Vec<Spanned<Ipv4Net>>,
+        /// "Propagate default route" of a hub.
+        optional internet_security: bool,
+        /// The primary link of a circuit.
+        optional primary_subnet: Ipv4Net,
+        /// The secondary link.
+        optional secondary_subnet: Ipv4Net,
+        /// The VLAN of both links.
+        optional vlan: u16,
+        /// A file with the TCP MD5 key of both sessions.
+        optional password_file: String,
+        /// Standard or Premium.
+        optional sku: Sku,
+        /// Private or Microsoft peering.
+        optional peering: PeeringKind,
+        /// RoutingWeight.
+        optional weight: u32,
+        /// Whether Microsoft's side has BFD.
+        optional bfd: bool,
+        /// Where the mock listens: for the primary link, and for the secondary.
+        optional listen: Vec<SocketAddr>,
+        /// Where the customer's routers really are.
+        optional dial: Vec<SocketAddr>,
+        /// The services that are chosen.
+        optional route_filter: Vec<Community>,
+        /// The services that there are.
+        many service: Service,
+    }
+}
+
+record! {
+    /// `[[gateway.connection.service]]`
+    Service {
+        /// Where it is.
+        required prefix: Ipv4Net,
+        /// Its community.
+        required community: Community,
     }
 }
 
@@ -88,10 +165,28 @@ record! {
         required name: String,
         /// Its address space.
         required address_space: Vec<Spanned<Ipv4Net>>,
-        /// Whether its peering lets it use the gateway.
+        /// Whether its peering with the first one lets it use the gateway.
         optional gateway_transit: bool,
+        /// Its hub, by its name.
+        optional hub: String,
+        /// "Propagate default route" of its connection to the hub.
+        optional internet_security: bool,
+        /// Its own BGP community.
+        optional community: Community,
+        /// Its peerings, where they are others than with the first one.
+        many peering: Peering,
         /// Its subnets.
         many subnet: Subnet,
+    }
+}
+
+record! {
+    /// `[[vnet.peering]]`
+    Peering {
+        /// The other network, by its name.
+        required vnet: String,
+        /// Whether its gateways are used.
+        optional use_remote_gateways: bool,
     }
 }
 
@@ -125,6 +220,19 @@ record! {
     }
 }
 
+/// `kind` of a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum GatewayKind {
+    /// A virtual network gateway of type Vpn.
+    Vpn,
+    /// ExpressRoute.
+    ExpressRoute,
+    /// Azure Route Server.
+    RouteServer,
+    /// A hub of Virtual WAN.
+    VirtualWan,
+}
+
 /// `mode` of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::config) enum GatewayMode {
@@ -134,13 +242,38 @@ pub(in crate::config) enum GatewayMode {
     ActiveActive,
 }
 
+/// `peering` of a circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum PeeringKind {
+    /// To virtual networks.
+    Private,
+    /// To Microsoft's services.
+    Microsoft,
+}
+
 words! {
     GatewayKind: "a gateway that the mock can be" {
-        "vpn-gateway" => Self::VpnGateway,
+        "vpn-gateway" => Self::Vpn,
+        "expressroute" => Self::ExpressRoute,
+        "route-server" => Self::RouteServer,
+        "virtual-wan" => Self::VirtualWan,
     }
     GatewayMode: "a mode of a gateway" {
         "active-standby" => Self::ActiveStandby,
         "active-active" => Self::ActiveActive,
+    }
+    PeeringKind: "a peering of a circuit" {
+        "private" => Self::Private,
+        "microsoft" => Self::Microsoft,
+    }
+    Sku: "a SKU of a circuit" {
+        "standard" => Self::Standard,
+        "premium" => Self::Premium,
+    }
+    Preference: "a routing preference" {
+        "expressroute" => Self::ExpressRoute,
+        "vpn" => Self::Vpn,
+        "as-path" => Self::AsPath,
     }
     HoldTimeBehaviour: "a behaviour of the hold time" {
         "fixed" => Self::Fixed,

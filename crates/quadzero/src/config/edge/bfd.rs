@@ -67,6 +67,14 @@ pub(super) fn parameters(neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) -
         Bfd::With(keys) => keys.parameters(out),
     };
     check_one_hop(neighbor, bfd.span(), out);
+    if let Some(range) = &neighbor.range {
+        let error = Diagnostic::error(bfd.span(), "BFD watches the path to an address, and a range has none");
+        out.push(
+            error
+                .related(range.span(), "the range")
+                .hint("leave it out, or bfd = false against the defaults"),
+        );
+    }
     Some(parameters)
 }
 

@@ -2,7 +2,7 @@
 
 use super::bfd::Bfd;
 use crate::config::reader::record;
-use crate::config::value::words;
+use crate::config::value::{RestartAfter, words};
 use ipnet::IpNet;
 use quadzero_codec::{
     Asn, Community, ExtendedCommunity, Family, HoldTime, LargeCommunity, NextHop, Origin, Role, RouterId,
@@ -98,6 +98,10 @@ record! {
         optional name: String,
         /// Its address.
         optional address: IpAddr,
+        /// Or where it dials from: each that does is a neighbor.
+        optional range: IpNet,
+        /// How many of them there may be.
+        optional range_limit: usize,
         /// Its AS.
         optional remote_as: Asn,
         /// Its TCP port.
@@ -136,12 +140,14 @@ record! {
         optional bfd: Bfd,
         /// What is kept of that which it announces.
         optional import: Import,
-        /// More prefixes end the session.
-        optional max_prefixes: usize,
+        /// Limits of prefixes.
+        flatten limits: LimitKeys,
         /// Names of originations and exceptions.
         optional announce: Vec<Spanned<String>>,
         /// Overrides for this neighbor.
         flatten route: RouteKeys,
+        /// We are about to leave (RFC 8326).
+        optional graceful_shutdown: bool,
         /// It is a gateway of Azure: its rules are checked.
         optional azure: Azure,
     }
@@ -172,6 +178,24 @@ record! {
 }
 
 record! {
+    /// How many prefixes are exchanged with a neighbor.
+    LimitKeys {
+        /// From it.
+        optional max_prefixes: usize,
+        /// When that is told, in per cent.
+        optional max_prefixes_warning: u8,
+        /// What happens with more.
+        optional max_prefixes_action: LimitAction,
+        /// How long a session stays down that was dropped for it.
+        optional max_prefixes_restart_after: RestartAfter,
+        /// To it.
+        optional max_prefixes_out: usize,
+        /// What happens with more.
+        optional max_prefixes_out_action: LimitAction,
+    }
+}
+
+record! {
     /// `azure = { .. }` of a neighbor.
     Azure {
         /// Which of Azure's gateways it is.
@@ -190,6 +214,17 @@ pub(in crate::config) enum ExceptionMode {
     CarveOut,
     /// Left to route tables.
     Udr,
+}
+
+/// What happens with more prefixes than a limit allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum LimitAction {
+    /// It is told.
+    Warn,
+    /// They are not taken, or not announced.
+    Block,
+    /// The session ends.
+    Drop,
 }
 
 /// `kind` of a neighbor's `azure`.
@@ -215,6 +250,11 @@ words! {
         "carve-out" => Self::CarveOut,
         "udr" => Self::Udr,
         "announce" => Self::Announce,
+    }
+    LimitAction: "an action of a limit" {
+        "warn" => Self::Warn,
+        "block" => Self::Block,
+        "drop" => Self::Drop,
     }
     AzureKind: "a gateway of Azure" {
         "vpn-gateway" => Self::VpnGateway,

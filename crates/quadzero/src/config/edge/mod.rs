@@ -3,18 +3,22 @@
 mod azure;
 mod bfd;
 mod file;
+mod limits;
 mod neighbor;
+mod range;
 mod routes;
 
 pub use file::AzureKind;
 pub(super) use file::File;
+pub use range::Range;
 
 pub(super) use azure::breach;
-pub(super) use neighbor::unique;
+pub(super) use neighbor::{key_in_file, unique};
 
 use super::diagnostic::{Diagnostic, Severity, Span};
 use super::get;
 use super::reader::Record;
+use ipnet::IpNet;
 use quadzero_bfd::Parameters;
 use quadzero_codec::{Asn, RouterId};
 use quadzero_fsm::{Mode, PeerConfig};
@@ -41,8 +45,10 @@ pub struct Edge {
 /// A neighbor as the program uses it.
 #[derive(Clone, Debug)]
 pub struct Neighbor {
-    /// For the state machine.
+    /// For the state machine; what each neighbor of a range is, but for its address.
     pub peer: PeerConfig,
+    /// Whoever dials from there is such a neighbor.
+    pub range: Option<Range>,
     /// For the policy.
     pub policy: NeighborPolicy,
     /// How closely BFD watches the path to it, if it does.
@@ -109,13 +115,16 @@ impl File {
         if let Some(decisions) = &decisions {
             routes::check_decisions(keys, &peer, decisions, out);
         }
+        if let Some(policy) = policy {
+            limits::check_announced(keys, &peer, policy, &told, out);
+        }
         let kind = keys.azure.as_ref().and_then(|azure| azure.get_ref().kind.as_ref());
         if let Some(kind) = kind {
             let mut rules = azure::Rules { bgp, keys, kind, out };
             rules.check_peer(&peer);
             rules.check_routes(self, decisions.as_deref().unwrap_or_default());
         }
-        Some(Neighbor { peer, policy: told, bfd, azure: keys.azure_kind() })
+        Some(Neighbor { peer, range: range::range(keys), policy: told, bfd, azure: keys.azure_kind() })
     }
 }
 
@@ -127,6 +136,13 @@ impl file::Neighbor {
     /// The kind of Azure's gateway that it is.
     fn azure_kind(&self) -> Option<AzureKind> {
         get(&self.azure.as_ref()?.get_ref().kind)
+    }
+}
+
+impl Neighbor {
+    /// Its address, or its range.
+    pub fn whose(&self) -> IpNet {
+        self.range.map_or_else(|| self.peer.transport.remote.ip().into(), |range| range.prefix)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::config::diagnostic::{Diagnostic, Severity, Span};
 use crate::config::reader::{Record, closest};
 use crate::config::{from_words, get};
 use ipnet::IpNet;
-use quadzero_codec::{Family, NextHop, Role};
+use quadzero_codec::{Community, Family, NextHop, Role};
 use quadzero_fsm::PeerConfig;
 use quadzero_policy::{
     Decision, ExceptionSet, NeighborPolicy, Origination, Overrides, Policy, PolicyError, Reason, Source,
@@ -215,14 +215,20 @@ fn template(keys: &RouteKeys) -> Template {
     }
 }
 
-fn overrides(keys: &RouteKeys, role: Option<Role>) -> Overrides {
+/// A neighbor that we are about to leave is told so: GRACEFUL_SHUTDOWN, and within our own AS the lowest LOCAL_PREF
+/// (RFC 8326 §4, §5).
+fn overrides(neighbor: &file::Neighbor, role: Option<Role>) -> Overrides {
+    let keys = &neighbor.route;
+    let leaving = get(&neighbor.graceful_shutdown).unwrap_or(false);
+    let mut communities: Vec<Community> = get(&keys.communities).unwrap_or_default();
+    communities.extend(leaving.then_some(Community::GRACEFUL_SHUTDOWN));
     Overrides {
         next_hop: get(&keys.next_hop),
         origin: get(&keys.origin),
         med: get(&keys.med),
-        local_pref: None,
+        local_pref: leaving.then_some(0),
         prepend: get(&keys.prepend).unwrap_or_default(),
-        communities: get(&keys.communities).unwrap_or_default(),
+        communities,
         extended_communities: get(&keys.extended_communities).unwrap_or_default(),
         large_communities: get(&keys.large_communities).unwrap_or_default(),
         only_to_customer: matches!(role, Some(Role::Provider | Role::Peer | Role::RouteServer)),
@@ -306,7 +312,7 @@ pub(super) fn neighbor_policy(keys: &file::Neighbor, peer: &PeerConfig) -> Neigh
         remote_as: peer.remote_as,
         families: peer.families.clone(),
         announce: get(&keys.announce).map(names),
-        overrides: overrides(&keys.route, peer.role),
+        overrides: overrides(keys, peer.role),
     }
 }
 

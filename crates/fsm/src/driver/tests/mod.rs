@@ -12,6 +12,8 @@ use tokio::{
     time::timeout,
 };
 
+mod dynamic;
+
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn at(config: PeerConfig, mode: Mode, remote: SocketAddr, local: &str) -> PeerConfig {
@@ -81,6 +83,18 @@ async fn stopping_tells_the_peer_why_and_returns_when_the_connection_is_gone() {
 }
 
 #[tokio::test]
+async fn who_vanishes_says_nothing_and_stays_away_until_started() {
+    let two = two(["127.0.12.3", "127.0.12.4"], [Mode::Active, Mode::Passive]);
+    wait(&two.right, "established", |s| s.state == State::Established).await;
+    two.left.vanish();
+    let status = wait(&two.right, "down", |s| s.last_down.is_some()).await;
+    assert_eq!(status.last_down, Some(Down::Closed));
+    assert_eq!(two.left.status().borrow().state, State::Idle);
+    two.left.start();
+    wait(&two.right, "established again", |s| s.counters.established == 2).await;
+}
+
+#[tokio::test]
 async fn a_large_table_arrives_whole_and_both_sides_agree_when_it_has() {
     let two = two(["127.0.13.1", "127.0.13.2"], [Mode::Active, Mode::Passive]);
     let names = (0..50_000_u32).map(|i| &*format!("10.{}.{}.{}/32", i >> 16, i >> 8 & 255, i & 255).leak());
@@ -147,7 +161,7 @@ async fn a_dial_goes_out_with_the_ttl_that_was_configured() {
     let listener = TcpListener::bind("127.0.16.2:0").await.unwrap();
     let mut config = at(testing::config(), Mode::Active, listener.local_addr().unwrap(), "127.0.16.1");
     config.transport.ttl = Some(7);
-    let socket = sockopt::dialler(&config.transport).unwrap();
+    let socket = sockopt::dialler(&config.transport, None).unwrap();
     sockopt::set_hops(&socket, &config.transport).unwrap();
     assert_eq!(socket.ttl_v4().unwrap(), 7);
     assert!(socket.tcp_nodelay().unwrap());

@@ -1,0 +1,88 @@
+//! Instances that go away and come back (azure.md §8, row 22), and sessions that BFD ends (row 28).
+
+use super::{Mock, Session, stop_all};
+use crate::config::SessionId;
+use crate::gateway::kind::Bfd;
+use crate::maintenance::{Cause, Schedule, Step};
+use quadzero_codec::{ErrorCode, Notification};
+use quadzero_fsm::Peer;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tracing::info;
+
+/// What peers are told.
+const MAINTENANCE: &str = "maintenance of the instance";
+
+impl Mock {
+    /// Takes one instance down, as maintenance does, and says so to its peers. The other one stays (HA D).
+    pub async fn take_down(&self, gateway: usize, instance: usize) {
+        stop_all(down(self.of_instance(gateway, instance)), MAINTENANCE).await;
+    }
+
+    /// Brings an instance back.
+    pub fn bring_up(&self, gateway: usize, instance: usize) {
+        self.of_instance(gateway, instance).for_each(up);
+    }
+
+    /// Lets an instance go away and come back by itself, as Azure does. Returns at once how long it will be away: the
+    /// documented time, by the switches and the time scale of the gateway.
+    ///
+    /// # Panics
+    /// If there is no such gateway.
+    pub fn outage(&self, gateway: usize, instance: usize, cause: Cause) -> Duration {
+        let azure = self.azure();
+        let gateway_name = azure.gateways[gateway].name.clone();
+        let schedule = Schedule::outage(cause, &azure.gateways[gateway].switches);
+        let lasts = schedule.0.last().map_or(Duration::ZERO, |(at, _)| *at);
+        info!(gateway = gateway_name, instance, ?cause, ?lasts, "outage");
+        let sessions = self.sessions.clone();
+        let act = async move |step| {
+            let own = sessions.iter().filter(|s| (s.id.gateway, s.id.instance) == (gateway, instance));
+            match step {
+                Step::Away(Cause::Planned) => stop_all(down(own), MAINTENANCE).await,
+                Step::Away(Cause::Unplanned) => down(own).iter().for_each(Peer::vanish),
+                Step::Back => own.for_each(up),
+            }
+        };
+        let mut outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
+        while outages.try_join_next().is_some() {}
+        outages.spawn(schedule.run(act));
+        lasts
+    }
+
+    /// The sessions that are to be watched by BFD, with its parameters (azure.md §8, row 28).
+    pub fn bfd(&self) -> Vec<(SessionId, Bfd)> {
+        let azure = self.azure();
+        let of = |s: &Session| {
+            let manners = azure.gateways[s.id.gateway].kind.manners();
+            Some((s.id, manners.bfd(azure.connection(s.id))?))
+        };
+        self.sessions.iter().filter_map(of).collect()
+    }
+
+    /// BFD has lost the peer: the session ends now and not at the end of the hold time (RFC 5882 §4.2, Cease/10 of RFC
+    /// 9384), and is dialled again.
+    pub async fn lost_by_bfd(&self, id: SessionId) {
+        for session in self.sessions.iter().filter(|session| session.id == id) {
+            session.peer.stop(Notification::new(ErrorCode(6, 10))).await;
+            if !session.stopped.load(Ordering::Relaxed) {
+                session.peer.start();
+            }
+        }
+    }
+}
+
+/// Marks sessions as taken down; whom that concerns.
+fn down<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<Peer> {
+    let down = |session: &Session| {
+        session.stopped.store(true, Ordering::Relaxed);
+        session.peer.clone()
+    };
+    sessions.map(down).collect()
+}
+
+fn up(session: &Session) {
+    session.stopped.store(false, Ordering::Relaxed);
+    session.peer.start();
+}
