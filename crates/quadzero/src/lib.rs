@@ -15,5 +15,6 @@ pub mod daemon;
 pub mod decode;
 pub mod export;
 pub mod lab;
+mod liveness;
 pub mod logging;
 pub mod router;

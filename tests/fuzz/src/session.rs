@@ -40,7 +40,7 @@ fn happenings(input: &mut Unstructured<'_>) -> Result<([u8; 2], Vec<Happening>)>
 }
 
 fn happening(input: &mut Unstructured<'_>) -> Result<Happening> {
-    Ok(match input.int_in_range(0..=15)? {
+    Ok(match input.int_in_range(0..=16)? {
         0 => Happening::Start,
         1 => Happening::Stop,
         2 => Happening::Connected(direction(input)?),
@@ -60,6 +60,7 @@ fn happening(input: &mut Unstructured<'_>) -> Result<Happening> {
         12 => Happening::Wait(input.int_in_range(0..=600)?),
         13 => Happening::Routes { chosen: input.arbitrary()?, sort: input.arbitrary()? },
         14 => Happening::Reads(input.arbitrary()?),
+        15 => Happening::BfdDown,
         _ => Happening::Trickle(input.int_in_range(0..=400)?),
     })
 }

@@ -27,6 +27,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (any::<u16>(), any::<u8>()).prop_map(|(chosen, sort)| Happening::Routes { chosen, sort }),
         2 => any::<bool>().prop_map(Happening::Reads),
         3 => (20_u16..200).prop_map(Happening::Trickle),
+        1 => Just(Happening::BfdDown),
     ]
 }
 

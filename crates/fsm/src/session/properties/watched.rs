@@ -29,6 +29,7 @@ use std::{
 pub(crate) enum Happening {
     Start,
     Stop,
+    BfdDown,
     Connected(Direction),
     ConnectFailed,
     /// The peer's OPEN; of its capabilities, those whose bit is set.
@@ -117,6 +118,7 @@ impl Watched {
     pub(crate) fn happen(&mut self, happening: &Happening) {
         match happening {
             Happening::Start => self.input(Input::Start),
+            Happening::BfdDown => self.input(Input::BfdDown),
             Happening::Stop => self.input(Input::Stop(Notification::new(ErrorCode::CEASE))),
             Happening::Connected(direction) => self.connect(*direction),
             Happening::ConnectFailed if self.dialling => {
