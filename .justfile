@@ -6,6 +6,10 @@ check:
 test *arguments:
     cargo test --workspace {{arguments}}
 
+# Thousands of simulated hours with faults; `just sim --seed 42 --trace` for one world again
+sim *arguments:
+    cargo test -p quadzero-tests --test simulation -- {{arguments}}
+
 # The edge and a mock Azure gateway, peering on loopback
 lab *arguments:
     cargo run --release -- lab {{arguments}}

@@ -147,3 +147,17 @@ fn what_a_refresh_does_not_say_again_is_forgotten_with_its_end() {
         assert_eq!(pair.ends[1].learned().len(), left);
     }
 }
+
+/// RFC 4724 §4.2 speaks of consecutive restarts; a refresh that is cut off is none, and nothing of it was withdrawn.
+#[test]
+fn a_session_that_is_lost_amid_a_refresh_keeps_what_was_not_said_again_yet() {
+    let mut pair = graceful();
+    pair.ends[0].can_dial = false;
+    let begin = quadzero_codec::RouteRefresh { family: quadzero_codec::Family::IPV4_UNICAST, subtype: 1 };
+    let mut octets = BytesMut::new();
+    Message::RouteRefresh(begin).encode(&Default::default(), &mut octets);
+    pair.input(1, Input::Bytes(Direction::Incoming, &octets));
+    pair.cut();
+    pair.run(SECOND * 20);
+    assert_eq!(pair.ends[1].learned(), ["0.0.0.0/0", "203.0.113.7/32"]);
+}
