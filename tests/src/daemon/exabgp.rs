@@ -37,6 +37,10 @@ impl Adapter for ExaBgp {
         "exabgp"
     }
 
+    fn title(&self) -> &'static str {
+        "ExaBGP"
+    }
+
     fn cannot(&self) -> &'static [(&'static str, &'static str)] {
         &[
             (
@@ -48,6 +52,22 @@ impl Adapter for ExaBgp {
                 "ttl_security_lets_an_edge_on_the_link_dial",
                 "it sets the TTL of connections that it dials alone, and accepts with the system's 64: outgoing-ttl and \
              incoming-ttl in its reactor/network/outgoing.py and reactor/listener.py",
+            ),
+            (
+                "roles_that_fit_are_agreed_on",
+                "its capability section has no word for it: `syntax` in its configuration/capability.py",
+            ),
+            (
+                "roles_that_do_not_fit_are_no_session",
+                "its capability section has no word for it: `syntax` in its configuration/capability.py",
+            ),
+            (
+                "the_daemons_limit_of_prefixes_is_heard",
+                "it has no table to count in, and no word for a limit: `known` in its configuration/neighbor/__init__.py",
+            ),
+            (
+                "a_daemon_may_tell_all_again",
+                "`flush adj-rib out` ends the connection of 4.2.21 once route refresh is switched on: its rib/outgoing.py puts a ROUTE-REFRESH into an UPDATE",
             ),
         ]
     }
@@ -88,6 +108,18 @@ impl Adapter for ExaBgp {
         rib
     }
 
+    fn ask_again(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(at, &format!("announce route-refresh {} unicast", neighbor.by_family("ipv4", "ipv6")));
+    }
+
+    fn say_again(&self, at: &Namespace, _neighbor: &Neighbor) {
+        tell(at, "flush adj-rib out");
+    }
+
+    fn reset(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(at, &format!("neighbor {} teardown 4", neighbor.address));
+    }
+
     /// Its operator chooses the subcode; the text is always that subcode in words.
     fn shut_down(&self, at: &Namespace, neighbor: &Neighbor, _text: &'static str) -> &'static str {
         tell(at, &format!("neighbor {} teardown 2", neighbor.address));
@@ -110,6 +142,8 @@ fn config(at: &Namespace, neighbor: &Neighbor) -> String {
     let folder = at.folder().display();
     let family = neighbor.by_family("ipv4", "ipv6");
     let asn4 = if neighbor.two_octet_as { "disable" } else { "enable" };
+    let extended = if neighbor.extended_messages { "enable" } else { "disable" };
+    let restart = if neighbor.graceful_restart { "graceful-restart 120;" } else { "" };
     let key = if password.is_empty() { String::new() } else { format!("md5-password \"{password}\";") };
     let ttl = if neighbor.ttl_security { "outgoing-ttl 255; incoming-ttl 255;" } else { "" };
     let routes = neighbor.routes.iter();
@@ -129,7 +163,7 @@ neighbor {address} {{
     {key}
     {ttl}
     family {{ {family} unicast; }}
-    capability {{ asn4 {asn4}; }}
+    capability {{ asn4 {asn4}; route-refresh enable; extended-message {extended}; {restart} }}
     api {{
         processes [ table ];
         neighbor-changes;

@@ -22,12 +22,34 @@ impl Adapter for GoBgp {
         "gobgp"
     }
 
+    fn title(&self) -> &'static str {
+        "GoBGP"
+    }
+
     fn cannot(&self) -> &'static [(&'static str, &'static str)] {
-        &[(
-            "an_old_two_octet_speaker_takes_as_trans_for_the_edges_four_octet_as",
-            "it always offers four-octet AS numbers: docs/sources/configuration.md has no setting for the \
+        &[
+            (
+                "an_old_two_octet_speaker_takes_as_trans_for_the_edges_four_octet_as",
+                "it always offers four-octet AS numbers: docs/sources/configuration.md has no setting for the \
              capability of RFC 6793",
-        )]
+            ),
+            (
+                "roles_that_fit_are_agreed_on",
+                "docs/sources/configuration.md has no setting for the capability of RFC 9234, and its OPEN is without it",
+            ),
+            (
+                "roles_that_do_not_fit_are_no_session",
+                "docs/sources/configuration.md has no setting for the capability of RFC 9234, and its OPEN is without it",
+            ),
+            (
+                "an_extended_message_is_understood",
+                "docs/sources/configuration.md has no setting for the capability of RFC 8654, and its OPEN is without it",
+            ),
+            (
+                "a_daemon_that_asks_again_is_told_again",
+                "it never sends a ROUTE-REFRESH: of the commands in docs/sources/cli-command-syntax.md, 2.2, `softresetin` reads again what it has kept",
+            ),
+        ]
     }
 
     fn command(&self, at: &Namespace, neighbor: &Neighbor) -> Command {
@@ -35,6 +57,7 @@ impl Adapter for GoBgp {
         let mut command = at.command(PACKAGE, "gobgpd");
         command.arg("-f").arg(config);
         command.args(["-l", "debug", "--pprof-disable", "--api-hosts", "127.0.0.1:50051"]);
+        command.args(neighbor.restarting.then_some("-r"));
         command
     }
 
@@ -67,6 +90,18 @@ impl Adapter for GoBgp {
         table.into_iter().map(|(prefix, paths)| (prefix, read(&paths[0]))).collect()
     }
 
+    fn ask_again(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(|| gobgp(at), &["neighbor", neighbor.address, "softresetin"]);
+    }
+
+    fn say_again(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(|| gobgp(at), &["neighbor", neighbor.address, "softresetout"]);
+    }
+
+    fn reset(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(|| gobgp(at), &["neighbor", neighbor.address, "reset"]);
+    }
+
     fn shut_down(&self, at: &Namespace, neighbor: &Neighbor, text: &'static str) -> &'static str {
         // "disable", which it recommends instead, leaves the reason out.
         tell(|| gobgp(at), &["neighbor", neighbor.address, "shutdown", "--reason", text]);
@@ -75,7 +110,7 @@ impl Adapter for GoBgp {
 }
 
 fn config(neighbor: &Neighbor) -> String {
-    let Neighbor { local_as, remote_as, address, passive, hold_time, password, .. } = neighbor;
+    let Neighbor { local_as, remote_as, address, passive, hold_time, password, max_prefixes, .. } = neighbor;
     let ttl_security = neighbor.ttl_security;
     let restart = neighbor.graceful_restart;
     let family = neighbor.by_family("ipv4-unicast", "ipv6-unicast");
@@ -92,6 +127,7 @@ fn config(neighbor: &Neighbor) -> String {
         graceful-restart = {{ config = {{ enabled = {restart}, restart-time = 120 }} }}
         [[neighbors.afi-safis]]
         config = {{ afi-safi-name = "{family}" }}
+        prefix-limit = {{ config = {{ max-prefixes = {max_prefixes} }} }}
         mp-graceful-restart = {{ config = {{ enabled = {restart} }} }}
         "#,
         id = Neighbor::ROUTER_ID,
