@@ -80,7 +80,7 @@ fn of_two_connections_dialed_at_once_one_session_remains() {
     let count = |message: &str| gobgpd.events().iter().filter(|event| event["msg"] == message).count();
     let (up, down) = (count("Peer Up"), count("Peer Down"));
     let keepalives = format!("ip.src == {LEFT} && bgp.type == 4");
-    wait_until("keepalives pass", PATIENCE, || capture.so_far().count(&keepalives) >= 4);
+    capture.wait_for_times(4, &keepalives);
     assert_eq!((count("Peer Up"), count("Peer Down")), (up, down), "it stays up");
     assert!(gobgpd.wait_for_prefixes(1).contains_key("0.0.0.0/0"));
     assert_eq!(capture.finish().complaints(), "");

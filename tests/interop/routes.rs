@@ -176,12 +176,14 @@ pub(crate) fn a_daemon_that_asks_again_is_told_again(lab: &Lab) {
     daemon.ask_again();
     lab.capture.wait_for(&format!("ip.src == {RIGHT} && bgp.type == 5"));
     let told = format!("ip.src == {LEFT} && bgp.nlri_prefix == 0.0.0.0");
-    wait_until("it is told again", PATIENCE, || lab.capture.so_far().count(&told) == 2);
+    lab.capture.wait_for_times(2, &told);
+    let enhanced = lab.capture.so_far().count(&format!("ip.src == {RIGHT} && bgp.cap.type == 70")) > 0;
+    if enhanced {
+        lab.capture.wait_for(&format!("ip.src == {LEFT} && bgp.route_refresh.subtype == 2"));
+    }
     has_the_default(&daemon);
-    let recording = lab.recording();
-    let enhanced = recording.count(&format!("ip.src == {RIGHT} && bgp.cap.type == 70")) > 0;
-    let around =
-        recording.fields(&format!("ip.src == {LEFT} && bgp.type == 5"), &["bgp.route_refresh.subtype"]);
+    let ours = format!("ip.src == {LEFT} && bgp.type == 5");
+    let around = lab.recording().fields(&ours, &["bgp.route_refresh.subtype"]);
     assert_eq!(around.concat().join(","), if enhanced { "1,2" } else { "" });
     assert_eq!(edge.downs(), [""; 0]);
 }
@@ -195,7 +197,7 @@ pub(crate) fn a_daemon_may_tell_all_again(lab: &Lab) {
 
     daemon.say_again();
     let told = format!("ip.src == {RIGHT} && bgp.nlri_prefix == 198.51.100.0");
-    wait_until("both are told again", PATIENCE, || lab.capture.so_far().count(&told) >= 2);
+    lab.capture.wait_for_times(2, &told);
     // Read behind all that, the withdrawal tells that the other one is still there.
     daemon.withdraw("203.0.113.0/24");
     wait_until("one is left", PATIENCE, || edge.learned().1 == ["198.51.100.0/24"]);

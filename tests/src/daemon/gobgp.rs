@@ -121,7 +121,7 @@ fn config(neighbor: &Neighbor) -> String {
         router-id = "{id}"
         [[neighbors]]
         config = {{ neighbor-address = "{address}", peer-as = {remote_as}, auth-password = "{password}" }}
-        timers = {{ config = {{ hold-time = {hold_time}, connect-retry = 20 }} }}
+        timers = {{ config = {{ hold-time = {hold_time}, connect-retry = 20, idle-hold-time-after-reset = 1 }} }}
         transport = {{ config = {{ passive-mode = {passive} }} }}
         ttl-security = {{ config = {{ enabled = {ttl_security}, ttl-min = 255 }} }}
         graceful-restart = {{ config = {{ enabled = {restart}, restart-time = 120 }} }}
