@@ -92,6 +92,7 @@ pub(crate) fn the_daemons_limit_of_prefixes_is_heard(lab: &Lab) {
     let reason = "NOTIFICATION received: Cease: Maximum Number of Prefixes Reached (6/1)";
     let is_told = || edge.downs().first().is_some_and(|r| r.starts_with(reason));
     wait_until("the reason is logged", PATIENCE, is_told);
+    assert!(edge.waits()[0] > 0.0, "and when it will be tried again");
     lab.recording();
 }
 

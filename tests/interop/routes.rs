@@ -101,6 +101,21 @@ pub(crate) fn ipv6_routes_pass_both_ways_over_ipv6(lab: &Lab) {
     lab.recording();
 }
 
+/// The other family's next hop has to be said: the address of the connection is none for it.
+pub(crate) fn both_families_pass_over_one_session(lab: &Lab) {
+    let announced = "[[originate]]\nprefix = \"0.0.0.0/0\"\n\n\
+                     [[originate]]\nprefix = \"::/0\"\nnext-hop = \"2001:db8::1\"\n";
+    let daemon = lab.daemon(Neighbor { both_families: true, ..announcing(&["198.51.100.0/24"]) });
+    let keys = "families = [\"ipv4-unicast\", \"ipv6-unicast\"]";
+    let edge = lab.edge(&Edge { keys, announced, ..EDGE });
+
+    let next_hops = daemon.wait_for_prefixes(2).into_iter().map(|(prefix, path)| (prefix, path.next_hop));
+    let expected = [("0.0.0.0/0", LEFT), ("::/0", LEFT6)].map(|(p, n)| (p.to_owned(), n.to_owned()));
+    assert_eq!(next_hops.collect::<Vec<_>>(), expected);
+    wait_until("the route is learned", PATIENCE, || edge.learned().1 == ["198.51.100.0/24"]);
+    lab.recording();
+}
+
 pub(crate) fn an_edge_without_four_octet_as_is_understood(lab: &Lab) {
     let announced = "[[originate]]\nprefix = \"0.0.0.0/0\"\nprepend = 1\n";
     let daemon = lab.daemon(announcing(&["198.51.100.0/24"]));

@@ -47,6 +47,17 @@ fn signed(lab: &Lab, mode: &'static str, passive: bool) {
     assert_eq!(lab.recording().count("bgp && !tcp.options.md5"), 0);
 }
 
+/// What is signed by another key does not get past the kernel, nor does the daemon past its SYN.
+pub(crate) fn a_daemon_with_another_key_is_not_heard(lab: &Lab) {
+    let edge = lab.edge(&Edge { mode: "passive", keys: "password = \"quad-zero\"", ..EDGE });
+    let daemon = lab.daemon(Neighbor { password: "another", passive: false, ..Neighbor::PLAIN });
+    wait_until("a wrong key is counted", PATIENCE, || lab.wire.left.counter("TCPMD5Failure") > 0);
+    assert_eq!(
+        (edge.ups(), daemon.is_established(), lab.wire.left.connections("established")),
+        (0, false, 0)
+    );
+}
+
 /// RFC 5082: all that either side says comes with TTL 255.
 pub(crate) fn ttl_security_lets_an_edge_on_the_link_dial(lab: &Lab) {
     let daemon = lab.daemon(Neighbor { ttl_security: true, ..Neighbor::PLAIN });

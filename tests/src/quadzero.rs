@@ -127,6 +127,20 @@ impl Quadzero {
         self.reasons("attempt failed")
     }
 
+    /// How many seconds the edge wanted to wait after each session that ended.
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn waits(&self) -> Vec<f64> {
+        let events = self.process.events();
+        let ends = events.iter().filter(|event| event["from"] == "Established");
+        let seconds = |event: &Value| {
+            let text = text(&event["next_attempt_in"]);
+            text.strip_suffix(" s").and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("no time: {text}"))
+        };
+        ends.map(seconds).collect()
+    }
+
     fn reasons(&self, message: &str) -> Vec<String> {
         let events = self.process.events();
         events

@@ -87,6 +87,11 @@ fn config(neighbor: &Neighbor) -> String {
         if neighbor.role.is_empty() { String::new() } else { format!("local role {};", neighbor.role) };
     let limit = neighbor.max_prefixes;
     let limit = if limit > 0 { format!("import limit {limit} action restart;") } else { String::new() };
+    let families: String = neighbor
+        .families("ipv4", "ipv6")
+        .into_iter()
+        .map(|family| format!("{family} {{ import all; export all; {limit} }};\n    "))
+        .collect();
     let routes = neighbor.routes.iter().enumerate();
     let routes: String = routes
         .map(|(i, prefix)| format!("protocol static route{i} {{ {family}; route {prefix} blackhole; }}\n"))
@@ -109,7 +114,7 @@ protocol bgp edge {{
     enable extended messages {extended};
     {role}
     {key}
-    {family} {{ import all; export all; {limit} }};
+    {families}
 }}
 {routes}",
         id = Neighbor::ROUTER_ID,

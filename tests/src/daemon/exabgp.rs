@@ -140,7 +140,7 @@ fn config(at: &Namespace, neighbor: &Neighbor) -> String {
     let remote_as =
         if neighbor.two_octet_as && neighbor.remote_as > 65535 { AS_TRANS } else { neighbor.remote_as };
     let folder = at.folder().display();
-    let family = neighbor.by_family("ipv4", "ipv6");
+    let families = neighbor.families("ipv4 unicast;", "ipv6 unicast;").join(" ");
     let asn4 = if neighbor.two_octet_as { "disable" } else { "enable" };
     let extended = if neighbor.extended_messages { "enable" } else { "disable" };
     let restart = if neighbor.graceful_restart { "graceful-restart 120;" } else { "" };
@@ -162,7 +162,7 @@ neighbor {address} {{
     passive {passive};
     {key}
     {ttl}
-    family {{ {family} unicast; }}
+    family {{ {families} }}
     capability {{ asn4 {asn4}; route-refresh enable; extended-message {extended}; {restart} }}
     api {{
         processes [ table ];

@@ -46,10 +46,11 @@ impl Adapter for Frr {
     }
 
     fn rib(&self, at: &Namespace, neighbor: &Neighbor) -> BTreeMap<String, Path> {
-        let show = format!("show bgp {} unicast json detail", neighbor.by_family("ipv4", "ipv6"));
-        let routes = json(at, &show)["routes"].as_object().cloned().unwrap_or_default();
+        let shown = neighbor.families("ipv4", "ipv6").into_iter();
+        let shown = shown.map(|family| json(at, &format!("show bgp {family} unicast json detail")));
+        let routes = shown.flat_map(|shown| shown["routes"].as_object().cloned().unwrap_or_default());
         // The first element is about the prefix, each of the others is a path.
-        routes.into_iter().map(|(prefix, about)| (prefix, read(&about[1]))).collect()
+        routes.map(|(prefix, about)| (prefix, read(&about[1]))).collect()
     }
 
     fn ask_again(&self, at: &Namespace, neighbor: &Neighbor) {
@@ -98,6 +99,11 @@ fn config(neighbor: &Neighbor) -> String {
     };
     let limit = neighbor.max_prefixes;
     let limit = if limit > 0 { format!("neighbor {address} maximum-prefix {limit}") } else { String::new() };
+    let second = if neighbor.both_families {
+        format!("address-family ipv6 unicast\n  neighbor {address} activate\n exit-address-family")
+    } else {
+        String::new()
+    };
     let networks: String = neighbor.routes.iter().map(|prefix| format!("  network {prefix}\n")).collect();
     // Without coalesce-time 0 it waits with its first UPDATE, up to ten seconds.
     format!(
@@ -119,6 +125,7 @@ router bgp {local_as}
  {key}
  {ttl}
  {role}
+ {second}
  address-family {family} unicast
   neighbor {address} activate
   {limit}

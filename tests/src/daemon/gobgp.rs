@@ -85,9 +85,10 @@ impl Adapter for GoBgp {
     }
 
     fn rib(&self, at: &Namespace, neighbor: &Neighbor) -> BTreeMap<String, Path> {
-        let table = json(at, &["global", "rib", "-a", neighbor.by_family("ipv4", "ipv6")]);
-        let table = table.as_object().cloned().unwrap_or_default();
-        table.into_iter().map(|(prefix, paths)| (prefix, read(&paths[0]))).collect()
+        let tables = neighbor.families("ipv4", "ipv6").into_iter();
+        let tables = tables.map(|family| json(at, &["global", "rib", "-a", family]));
+        let tables = tables.flat_map(|table| table.as_object().cloned().unwrap_or_default());
+        tables.map(|(prefix, paths)| (prefix, read(&paths[0]))).collect()
     }
 
     fn ask_again(&self, at: &Namespace, neighbor: &Neighbor) {
@@ -113,7 +114,20 @@ fn config(neighbor: &Neighbor) -> String {
     let Neighbor { local_as, remote_as, address, passive, hold_time, password, max_prefixes, .. } = neighbor;
     let ttl_security = neighbor.ttl_security;
     let restart = neighbor.graceful_restart;
-    let family = neighbor.by_family("ipv4-unicast", "ipv6-unicast");
+    let families: String = neighbor
+        .families("ipv4-unicast", "ipv6-unicast")
+        .into_iter()
+        .map(|family| {
+            format!(
+                r#"
+        [[neighbors.afi-safis]]
+        config = {{ afi-safi-name = "{family}" }}
+        prefix-limit = {{ config = {{ max-prefixes = {max_prefixes} }} }}
+        mp-graceful-restart = {{ config = {{ enabled = {restart} }} }}
+        "#
+            )
+        })
+        .collect();
     format!(
         r#"
         [global.config]
@@ -125,10 +139,7 @@ fn config(neighbor: &Neighbor) -> String {
         transport = {{ config = {{ passive-mode = {passive} }} }}
         ttl-security = {{ config = {{ enabled = {ttl_security}, ttl-min = 255 }} }}
         graceful-restart = {{ config = {{ enabled = {restart}, restart-time = 120 }} }}
-        [[neighbors.afi-safis]]
-        config = {{ afi-safi-name = "{family}" }}
-        prefix-limit = {{ config = {{ max-prefixes = {max_prefixes} }} }}
-        mp-graceful-restart = {{ config = {{ enabled = {restart} }} }}
+        {families}
         "#,
         id = Neighbor::ROUTER_ID,
     )

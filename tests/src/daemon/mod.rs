@@ -56,6 +56,8 @@ pub struct Neighbor {
     pub role: &'static str,
     /// More prefixes than these it does not bear; 0 for no limit.
     pub max_prefixes: u32,
+    /// Both families are spoken (else that of the address).
+    pub both_families: bool,
     /// The prefixes that it announces, all of the address's family.
     pub routes: Vec<String>,
 }
@@ -80,6 +82,7 @@ impl Neighbor {
         extended_messages: false,
         role: "",
         max_prefixes: 0,
+        both_families: false,
         routes: Vec::new(),
     };
 
@@ -88,7 +91,12 @@ impl Neighbor {
         self.address.contains(':')
     }
 
-    /// One of two, by the family.
+    /// One of two, or both, by the families that are spoken.
+    fn families<T>(&self, ipv4: T, ipv6: T) -> Vec<T> {
+        if self.both_families { vec![ipv4, ipv6] } else { vec![self.by_family(ipv4, ipv6)] }
+    }
+
+    /// One of two, by the address's family.
     fn by_family<T>(&self, ipv4: T, ipv6: T) -> T {
         if self.is_ipv6() { ipv6 } else { ipv4 }
     }

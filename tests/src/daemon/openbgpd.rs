@@ -102,7 +102,8 @@ fn config(at: &Namespace, neighbor: &Neighbor) -> String {
     let passive = if neighbor.passive { "passive" } else { "" };
     let as4 = if neighbor.two_octet_as { "no" } else { "yes" };
     let ttl_security = if neighbor.ttl_security { "yes" } else { "no" };
-    let family = neighbor.by_family("IPv4", "IPv6");
+    let families = neighbor.families("IPv4", "IPv6").into_iter();
+    let families: String = families.map(|family| format!("    announce {family} unicast\n")).collect();
     let key = if password.is_empty() { String::new() } else { format!("tcp md5sig password {password}") };
     let role =
         if neighbor.role.is_empty() { String::new() } else { format!("announce policy {}", neighbor.role) };
@@ -120,8 +121,7 @@ socket \"{socket}\"
 {networks}neighbor {address} {{
     remote-as {remote_as}
     local-address {local_address}
-    announce {family} unicast
-    announce as-4byte {as4}
+{families}    announce as-4byte {as4}
     announce enhanced refresh yes
     ttl-security {ttl_security}
     {role}
