@@ -45,29 +45,34 @@ impl Adapter for ExaBgp {
         &[
             (
                 "a_daemon_loses_no_route_while_quadzero_restarts",
-                "it has no table of its own: what an UPDATE says goes to its API processes, and a session that ends takes all of \
-                 it along",
+                "it has no table of its own: by exabgp(1), DESCRIPTION, it passes on what it receives, and a session \
+                 that ends takes all of it along",
             ),
             (
                 "ttl_security_lets_an_edge_on_the_link_dial",
-                "it sets the TTL of connections that it dials alone, and accepts with the system's 64: outgoing-ttl and \
-             incoming-ttl in its reactor/network/outgoing.py and reactor/listener.py",
+                "it sets the TTL of connections that it dials alone, and accepts with the system's 64: \
+                 outgoing-ttl and incoming-ttl in its modules exabgp.reactor.network.outgoing and \
+                 exabgp.reactor.listener",
             ),
             (
                 "roles_that_fit_are_agreed_on",
-                "its capability section has no word for it: `syntax` in its configuration/capability.py",
+                "its capability section has no word for it: `syntax` in its module \
+                 exabgp.configuration.capability",
             ),
             (
                 "roles_that_do_not_fit_are_no_session",
-                "its capability section has no word for it: `syntax` in its configuration/capability.py",
+                "its capability section has no word for it: `syntax` in its module \
+                 exabgp.configuration.capability",
             ),
             (
                 "the_daemons_limit_of_prefixes_is_heard",
-                "it has no table to count in, and no word for a limit: `known` in its configuration/neighbor/__init__.py",
+                "it has no table to count in, and no word for a limit: `known` in its module \
+                 exabgp.configuration.neighbor",
             ),
             (
                 "a_daemon_may_tell_all_again",
-                "`flush adj-rib out` ends the connection of 4.2.21 once route refresh is switched on: its rib/outgoing.py puts a ROUTE-REFRESH into an UPDATE",
+                "`flush adj-rib out` ends the connection of 4.2.21 where route refresh is switched on: its \
+                 module exabgp.rib.outgoing puts a ROUTE-REFRESH into an UPDATE",
             ),
         ]
     }

@@ -30,24 +30,28 @@ impl Adapter for GoBgp {
         &[
             (
                 "an_old_two_octet_speaker_takes_as_trans_for_the_edges_four_octet_as",
-                "it always offers four-octet AS numbers: docs/sources/configuration.md has no setting for the \
-             capability of RFC 6793",
+                "it always offers four-octet AS numbers: the configuration.md of its documentation has no \
+                 setting for the capability of RFC 6793",
             ),
             (
                 "roles_that_fit_are_agreed_on",
-                "docs/sources/configuration.md has no setting for the capability of RFC 9234, and its OPEN is without it",
+                "the configuration.md of its documentation has no setting for the capability of RFC 9234, and \
+                 its OPEN is without it",
             ),
             (
                 "roles_that_do_not_fit_are_no_session",
-                "docs/sources/configuration.md has no setting for the capability of RFC 9234, and its OPEN is without it",
+                "the configuration.md of its documentation has no setting for the capability of RFC 9234, and \
+                 its OPEN is without it",
             ),
             (
                 "an_extended_message_is_understood",
-                "docs/sources/configuration.md has no setting for the capability of RFC 8654, and its OPEN is without it",
+                "the configuration.md of its documentation has no setting for the capability of RFC 8654, and \
+                 its OPEN is without it",
             ),
             (
                 "a_daemon_that_asks_again_is_told_again",
-                "it never sends a ROUTE-REFRESH: of the commands in docs/sources/cli-command-syntax.md, 2.2, `softresetin` reads again what it has kept",
+                "it sends no ROUTE-REFRESH: of the commands in the cli-command-syntax.md of its documentation \
+                 (2.2), `softresetin` comes nearest, and reads again what it has kept",
             ),
         ]
     }
