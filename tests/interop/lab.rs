@@ -4,7 +4,7 @@ use quadzero_tests::{Adapter, Capture, Daemon, LEFT, Neighbor, Quadzero, RIGHT, 
 
 /// A wire with a capture, and what the two ends of it are but for what a test is about.
 pub(crate) struct Lab {
-    pub(crate) adapter: &'static dyn Adapter,
+    adapter: &'static dyn Adapter,
     pub(crate) capture: Capture,
     pub(crate) wire: Wire,
 }
