@@ -71,7 +71,8 @@ pub(crate) fn a_session_that_the_daemon_resets_comes_back(lab: &Lab) {
 /// Two routes are borne, and it announces three.
 pub(crate) fn a_daemon_beyond_max_prefixes_sees_a_cease_until_it_announces_less(lab: &Lab) {
     let daemon = lab.daemon(announcing(&["198.51.100.0/24", "203.0.113.0/24", "203.0.113.128/25"]));
-    let edge = lab.edge(&Edge { keys: "max-prefixes = 2", ..EDGE });
+    let keys = "max-prefixes = 2\nmax-prefixes-restart-after = \"2s\"";
+    let edge = lab.edge(&Edge { keys, ..EDGE });
     let reason = "NOTIFICATION sent: Cease: Maximum Number of Prefixes Reached (6/1)";
     wait_until("it is too much", PATIENCE, || edge.downs().first().is_some_and(|r| r == reason));
 
@@ -81,6 +82,18 @@ pub(crate) fn a_daemon_beyond_max_prefixes_sees_a_cease_until_it_announces_less(
     wait_until("it is no longer too much", PATIENCE, || edge.learned().0 == 2);
     has_the_default(&daemon);
     assert!(lab.recording().count(&format!("ip.src == {LEFT} && bgp.notify.minor_error_cease == 1")) > 0);
+}
+
+/// Two of the three are taken, and the session goes on.
+pub(crate) fn a_daemon_beyond_max_prefixes_may_be_borne(lab: &Lab) {
+    let daemon = lab.daemon(announcing(&["198.51.100.0/24", "203.0.113.0/24", "203.0.113.128/25"]));
+    let keys = "max-prefixes = 2\nmax-prefixes-action = \"block\"";
+    let edge = lab.edge(&Edge { keys, ..EDGE });
+    has_the_default(&daemon);
+    wait_until("two are taken", PATIENCE, || edge.learned().0 == 2);
+    lab.capture.wait_for_times(3, &format!("ip.src == {RIGHT} && bgp.type == 4"));
+    assert_eq!((edge.learned().0, edge.downs()), (2, vec![]));
+    lab.recording();
 }
 
 /// It bears one route, and is told three.
