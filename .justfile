@@ -23,5 +23,10 @@ matrix:
 race folder *arguments:
     BENCH={{folder}} ./tests/bench/run {{arguments}}
 
+# Fuzzes a target: decode, session, configuration; for ten minutes: `just fuzz decode -- -max_total_time=600`
+fuzz target *arguments:
+    cargo run --manifest-path tests/fuzz/Cargo.toml --target-dir target --example seeds
+    cargo fuzz run {{target}} --fuzz-dir tests/fuzz --target-dir target/fuzz -s none {{arguments}}
+
 fmt:
     cargo fmt --all

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::process::installed;
 use crate::{Namespace, PATIENCE, Process, wait_until};
 
-/// A running capture of all BGP on the `wire` of a namespace.
+/// A running capture of all BGP and BFD on the `wire` of a namespace.
 #[derive(Debug)]
 pub struct Capture {
     process: Process,
@@ -23,7 +23,7 @@ impl Capture {
     pub fn start(namespace: &Namespace) -> Self {
         let file = namespace.path("wire.pcap");
         let mut command = namespace.command("tshark", "dumpcap");
-        command.args(["-q", "-i", "wire", "-f", "tcp port 179", "-w"]).arg(&file);
+        command.args(["-q", "-i", "wire", "-f", "tcp port 179 or udp port 3784", "-w"]).arg(&file);
         let process = Process::start(namespace, "dumpcap", command);
         wait_until("dumpcap captures", PATIENCE, || process.log().contains("File: "));
         Self { process, file }

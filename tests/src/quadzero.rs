@@ -58,14 +58,6 @@ impl Quadzero {
         self.process.kill();
     }
 
-    /// Sends it a signal by name ("STOP", "CONT", ..).
-    ///
-    /// # Panics
-    /// When it is gone.
-    pub fn signal(&self, signal: &str) {
-        self.process.signal(signal);
-    }
-
     /// Asks it to stop, and waits until it has.
     ///
     /// # Panics
@@ -109,6 +101,24 @@ impl Quadzero {
     /// How often the edge has established a session.
     pub fn ups(&self) -> usize {
         self.process.events().iter().filter(|event| event["message"] == "session established").count()
+    }
+
+    /// Sends a signal by name ("STOP", "CONT", ..).
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, signal: &str) {
+        self.process.signal(signal);
+    }
+
+    /// The states that BFD came to, each with its diagnostic, in their order: "Up", "No Diagnostic".
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn bfd(&self) -> Vec<(String, String)> {
+        let events = self.process.events();
+        let changes = events.iter().filter(|event| event["message"] == "BFD state changed");
+        changes.map(|event| (text(&event["to"]), text(&event["diagnostic"]))).collect()
     }
 
     /// Why the edge's sessions ended, in their order.

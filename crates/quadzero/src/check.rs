@@ -80,7 +80,7 @@ fn of_edge(edge: &Edge, explain: bool) -> String {
     let user_defined: Vec<_> =
         edge.policy.user_defined_routes().into_iter().filter(|route| route.needed).collect();
     if !user_defined.is_empty() {
-        text += "\nthese exceptions are yours to make, in the route table of every subnet that needs them:\n";
+        text += "\nthese exceptions are yours to make, in the route table of every subnet that needs them (`quadzero export udr`):\n";
     }
     for route in user_defined {
         let _ = writeln!(text, "  {}", command(&route));

@@ -33,6 +33,37 @@ fn sockets(addresses: &[&str]) -> Vec<SocketAddr> {
 }
 
 #[test]
+fn bfd_is_as_fast_as_that_of_expressroute_unless_it_says_otherwise() {
+    let edge = edge(
+        r#"
+        [neighbor-defaults]
+        remote-as = 65020
+        bfd = { min-tx = "50ms", min-rx = "100ms", multiplier = 5 }
+
+        [[neighbor]]
+        address = "192.0.2.2"
+        bfd = true
+
+        [[neighbor]]
+        address = "192.0.2.3"
+
+        [[neighbor]]
+        address = "192.0.2.4"
+        bfd = false
+
+        [[neighbor]]
+        address = "192.0.2.5"
+        bfd = { multiplier = 2 }
+        "#,
+    );
+    let told = |i: usize| edge.neighbors[i].bfd.map(|bfd| (bfd.min_tx.0, bfd.min_rx.0, bfd.multiplier.get()));
+    assert_eq!(told(0), Some((300_000, 300_000, 3)));
+    assert_eq!(told(1), Some((50_000, 100_000, 5)));
+    assert_eq!(told(2), None);
+    assert_eq!(told(3), Some((300_000, 300_000, 2)), "a table is one value");
+}
+
+#[test]
 fn every_key_of_a_neighbor_arrives() {
     let edge = edge(
         r#"

@@ -60,6 +60,34 @@ fn an_error_keeps_the_routes_and_a_stop_does_not() {
         Event::Down(Down::Received(n)) if n.code == ErrorCode::CEASE_HARD_RESET)));
 }
 
+/// RFC 9384 §4: where NOTIFICATIONs are covered, a Hard Reset says that BFD is down: the routes lead nowhere.
+#[test]
+fn bfd_down_keeps_no_routes() {
+    let mut pair = graceful();
+    pair.ends[0].can_dial = false;
+    pair.input(1, Input::BfdDown);
+    pair.run(SECOND);
+    assert_eq!(pair.ends[1].learned(), [""; 0]);
+    let reason = "NOTIFICATION sent: Cease: Hard Reset (6/9), Cease: BFD Down (6/10)";
+    assert_eq!(pair.ends[1].story(), ["up", &format!("down: {reason}")]);
+    assert!(pair.ends[0].events.iter().any(|(_, e)| matches!(e,
+        Event::Down(Down::Received(n)) if n.encapsulated().is_some_and(|n| n.code == ErrorCode::CEASE_BFD_DOWN))));
+}
+
+/// RFC 5882 §4.3.2: the restart took BFD down, not the other way round.
+#[test]
+fn bfd_down_ends_no_restart_that_is_under_way() {
+    let mut pair = graceful();
+    pair.ends[0].can_dial = false;
+    pair.cut();
+    pair.run(SECOND);
+    pair.input(1, Input::BfdDown);
+    pair.run(SECOND);
+    assert_eq!(pair.ends[1].learned().len(), 2);
+    pair.ends[0].can_dial = true;
+    pair.run_until(MINUTE, |p| p.states() == [State::Established; 2]);
+}
+
 /// RFC 4724 §3: the R bit is set in the first OPEN since the start, and in no later one.
 #[test]
 fn only_the_first_open_says_that_we_have_restarted() {
