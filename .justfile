@@ -18,6 +18,11 @@ lab *arguments:
 bench *arguments:
     cargo bench --workspace {{arguments}}
 
+# The README's matrix of interop, from a run of its tests
+matrix:
+    cargo test --workspace --test interop
+    UPDATE_README=1 cargo test --workspace --test interop -- --ignored
+
 # quadzero beside other speakers: `just race ../shared/bench`
 race folder *arguments:
     BENCH={{folder}} ./tests/bench/run {{arguments}}
