@@ -62,6 +62,8 @@ impl Session {
     /// The peer begins or ends to say a family again (RFC 7313 §4.2): what it does not say meanwhile is gone.
     pub(super) fn refreshed(&mut self, refresh: RouteRefresh) {
         match refresh.subtype {
+            // Until it has said End-of-RIB after its restart, what is stale is that of the restart (RFC 7313 §4).
+            1 | 2 if self.stale_until.is_some() => {}
             1 => self.lock_learned().mark_stale(refresh.family),
             2 => self.drop_stale(Some(refresh.family)),
             _ => {}

@@ -161,3 +161,26 @@ fn a_session_that_is_lost_amid_a_refresh_keeps_what_was_not_said_again_yet() {
     pair.run(SECOND * 20);
     assert_eq!(pair.ends[1].learned(), ["0.0.0.0/0", "203.0.113.7/32"]);
 }
+
+/// RFC 7313 §4: a refresh before End-of-RIB is none; what the restart left open stays so.
+#[test]
+fn a_refresh_before_end_of_rib_leaves_stale_routes_alone() {
+    let mut pair = graceful();
+    let peer = pair.ends[0].session.config().clone();
+    pair.ends[0].can_dial = false;
+    pair.cut();
+    pair.run(SECOND * 2);
+    // It is back, and has not said anything of its routes yet.
+    let session = &mut pair.ends[1].session;
+    let addresses = Addresses { local: address(1), remote: address(0) };
+    session.handle(pair.now, Input::Connected(Direction::Incoming, addresses));
+    session.handle(pair.now, Input::Bytes(Direction::Incoming, &greeting(&peer)));
+    assert_eq!((session.state(), session.learned().lock().unwrap().stale_len()), (State::Established, 2));
+    for subtype in [1, 2] {
+        let refresh = quadzero_codec::RouteRefresh { family: quadzero_codec::Family::IPV4_UNICAST, subtype };
+        let mut octets = BytesMut::new();
+        Message::RouteRefresh(refresh).encode(&Default::default(), &mut octets);
+        session.handle(pair.now, Input::Bytes(Direction::Incoming, &octets));
+    }
+    assert_eq!(pair.ends[1].learned().len(), 2);
+}
