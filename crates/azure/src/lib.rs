@@ -30,4 +30,6 @@ pub mod speaker;
 pub mod verdict;
 
 #[cfg(test)]
+mod rows;
+#[cfg(test)]
 mod testing;

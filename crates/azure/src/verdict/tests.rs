@@ -50,18 +50,6 @@ fn a_default_takes_private_destinations_too_and_halves_do_not() {
     assert!(is_forced(&ask(&halves, "198.51.100.7")));
 }
 
-/// azure.md §8, row 16: announced, a KMS address is pulled on-premises, against a user's default to the
-/// Internet.
-#[test]
-fn an_announced_kms_address_beats_a_user_default_to_the_internet() {
-    let mut azure = azure();
-    vm(&mut azure).routes.push(user_route("0.0.0.0/0", NextHopType::Internet));
-    let announced = after_paris(azure, &["0.0.0.0/0", "20.118.99.224/32"]);
-    assert!(is_forced(&ask(&announced, KMS)));
-    assert!(!ask(&announced, KMS).activation.unwrap().works());
-    assert_eq!(ask(&announced, "198.51.100.7").verdict, Verdict::Internet);
-}
-
 /// azure.md §8, row 16, and the documented remedy (KMS-FT D).
 #[test]
 fn a_user_route_for_the_kms_address_lets_activation_work() {
@@ -72,37 +60,6 @@ fn a_user_route_for_the_kms_address_lets_activation_work() {
     assert_eq!(kms.verdict, Verdict::Internet);
     assert!(kms.activation.unwrap().works());
     assert!(is_forced(&ask(&announced, "40.83.235.53")));
-}
-
-/// azure.md §8, row 15: what is announced has a hole at the KMS address.
-#[test]
-fn activation_works_through_a_hole_in_the_default() {
-    let mut space = vec![net("0.0.0.0/0")];
-    let hole = net("20.118.99.224/32");
-    let mut announced = Vec::new();
-    while let Some(prefix) = space.pop() {
-        if !prefix.contains(&hole) {
-            announced.push(prefix.to_string());
-        } else if prefix != hole {
-            space.extend(prefix.subnets(prefix.prefix_len() + 1).unwrap());
-        }
-    }
-    assert_eq!(announced.len(), 32);
-    let announced: Vec<&str> = announced.iter().map(String::as_str).collect();
-    let holed = after_paris(azure(), &announced);
-    assert!(ask(&holed, KMS).activation.unwrap().works());
-    assert!(is_forced(&ask(&holed, "20.118.99.225")));
-    assert!(is_forced(&ask(&holed, "198.51.100.7")));
-}
-
-/// azure.md §8, row 35.
-#[test]
-fn platform_addresses_follow_neither_bgp_nor_user_routes() {
-    let mut azure = azure();
-    vm(&mut azure).routes.push(user_route("168.63.129.16/32", NextHopType::None));
-    let all = after_paris(azure, &["0.0.0.0/0", "169.254.169.254/32"]);
-    assert_eq!(ask(&all, "168.63.129.16").verdict, Verdict::Platform);
-    assert_eq!(ask(&all, "169.254.169.254").verdict, Verdict::Platform);
 }
 
 /// azure.md §4: "route must exist in gateway".
