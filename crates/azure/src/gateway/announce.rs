@@ -27,20 +27,13 @@ impl Table {
         let own = manners.own_routes(&self.azure, gateway, to.connection).into_iter();
         let own = own.map(|(prefix, attributes)| (prefix, Arc::new(attributes)));
         let connection = self.azure.connection(to);
+        let served: Vec<Ipv4Net> = self.azure.served_prefixes(gateway.place).collect();
         let offers = self.offers(to).into_values();
-        let told = offers.filter(|o| manners.tells(o, connection) && self.is_passed_on(to.gateway, o.prefix));
+        let told = offers.filter(|o| manners.tells(o, connection) && is_passed_on(o.prefix, &served));
         let transit = told.map(|offer| (offer.prefix, Arc::new(manners.passed_on(&offer, gateway))));
         let route = |(prefix, attributes)| Route { prefix: IpNet::V4(prefix), attributes };
         // The gateway's own come last: of two routes to one prefix the last wins.
         transit.chain(own).map(route).collect()
-    }
-
-    /// What overlaps the network is not; a default and its halves may be, although one of them holds it (RS-TS D,
-    /// BREAKOUT F).
-    fn is_passed_on(&self, gateway: usize, prefix: Ipv4Net) -> bool {
-        let overlaps = |own: Ipv4Net| own.contains(&prefix) || prefix.contains(&own);
-        let mut served = self.azure.served_prefixes(self.azure.gateways[gateway].place);
-        prefix.prefix_len() <= 1 || !served.any(overlaps)
     }
 
     /// The circuits over which too much would be said.
@@ -52,4 +45,10 @@ impl Table {
         let too_much = circuits.filter(|id| self.would_announce(*id).len() > MAX_FROM_AZURE);
         too_much.map(|id| (id.gateway, id.connection)).collect()
     }
+}
+
+/// What overlaps the network is not; a default and its halves may be, although one of them holds it (RS-TS D,
+/// BREAKOUT F).
+fn is_passed_on(prefix: Ipv4Net, served: &[Ipv4Net]) -> bool {
+    prefix.prefix_len() <= 1 || !served.iter().any(|own| own.contains(&prefix) || prefix.contains(own))
 }

@@ -108,6 +108,7 @@ impl Thinker {
         }
         self.tell_refusals(&table);
         self.tell_overflows(&table);
+        self.tell_caveats(&table);
         self.published.send_replace(Arc::new(table));
     }
 
@@ -117,6 +118,13 @@ impl Thinker {
         for Refused { prefix, peer, why } in table.refused().iter().filter(|refused| !known.contains(refused))
         {
             info!(%peer, %prefix, "route dropped: {why}");
+        }
+    }
+
+    fn tell_caveats(&self, table: &Table) {
+        let known = self.published.borrow().caveats();
+        for caveat in table.caveats().iter().filter(|caveat| !known.contains(caveat)) {
+            warn!("{caveat}");
         }
     }
 

@@ -45,7 +45,7 @@ fn of_gateway(keys: &file::Gateway, breach: &Breach) -> Option<Span> {
                 IpAddr::V4(address) => link.get_ref().contains(address),
                 IpAddr::V6(_) => false,
             };
-            connection.or(instance).or(links.filter(holds).last().map(Spanned::span))
+            connection.or(instance).or(links.filter(holds).next_back().map(Spanned::span))
         }
         Breach::BranchToBranch => span(&keys.branch_to_branch),
         Breach::DefaultSiteBesideExpressRoute => span(&keys.default_site),
