@@ -79,13 +79,15 @@ impl Table {
         let learned = self.paths[from].iter().filter_map(|(prefix, paths)| {
             let best = best_of(paths, own.then_some(instance))?;
             let connection = self.azure.connection(best.session);
-            let reaches = self.azure.gateways[from].kind.manners().reaches_vnets(connection)
-                && !self.is_overflowing(from, best.session.connection);
+            let reaches = self.azure.gateways[from].kind.manners().reaches_vnets(connection);
             reaches.then(|| self.offer(from, *prefix, best.attributes.clone(), Some(connection)))
         });
-        // A gateway's own statics are announced as its own, those of others are transit.
+        // A gateway's own statics are announced as its own, those of others are transit; a default among them is no VPN
+        // gateway's to tell.
+        let in_hub = matches!(self.azure.gateways[from].place, Place::Hub(_));
         let statics = self.azure.gateways[from].connections.iter().flat_map(Connection::static_prefixes);
-        let statics = statics.filter(|_| !own).map(|prefix| self.offer(from, prefix, nothing.clone(), None));
+        let statics = statics.filter(|prefix| !own && (in_hub || *prefix != DEFAULT));
+        let statics = statics.map(|prefix| self.offer(from, prefix, nothing.clone(), None));
         let offers = learned.chain(statics).filter(|offer| !is_for_interfaces_alone(offer));
         match way {
             Way::Itself | Way::SamePlace => offers.collect(),

@@ -114,20 +114,30 @@ impl Table {
     /// # Panics
     /// If there is no such session.
     pub fn new(azure: Arc<Azure>, heard: &[Heard]) -> Self {
-        let (accepted, refused) = accept(&azure, heard);
-        let ranked = accepted.into_iter().enumerate().map(|(g, routes)| decision::rank(&azure, g, routes));
-        let mut table = Self {
+        let mut table = Self::of(&azure, heard.iter());
+        let overflowing = table.overflowing();
+        if !overflowing.is_empty() {
+            let is_up =
+                |heard: &&Heard| !overflowing.contains(&(heard.session.gateway, heard.session.connection));
+            table = Self { overflowing: overflowing.clone(), ..Self::of(&azure, heard.iter().filter(is_up)) };
+        }
+        table.routes = (0..table.azure.gateways.len()).map(|gateway| table.forwarded_by(gateway)).collect();
+        table.places = table.azure.places().into_iter().map(|p| (p, table.forwarded_at(p))).collect();
+        table
+    }
+
+    /// What each gateway has learned, and nothing of what follows.
+    fn of<'a>(azure: &Arc<Azure>, heard: impl Iterator<Item = &'a Heard>) -> Self {
+        let (accepted, refused) = accept(azure, heard);
+        let ranked = accepted.into_iter().enumerate().map(|(g, routes)| decision::rank(azure, g, routes));
+        Self {
             paths: ranked.collect(),
-            azure,
+            azure: azure.clone(),
             overflowing: BTreeSet::new(),
             routes: Vec::new(),
             places: BTreeMap::new(),
             refused,
-        };
-        table.overflowing = table.overflowing();
-        table.routes = (0..table.azure.gateways.len()).map(|gateway| table.forwarded_by(gateway)).collect();
-        table.places = table.azure.places().into_iter().map(|p| (p, table.forwarded_at(p))).collect();
-        table
+        }
     }
 
     /// What is deployed.
@@ -179,7 +189,7 @@ type Accepted<'a> = BTreeMap<Ipv4Net, Vec<(&'a Heard, Arc<Attributes>)>>;
 
 /// Any IPv4 prefix is taken, 0.0.0.0/0 too, unless the network's own prefixes hold it (VPN-FAQ D), or the kind of
 /// gateway refuses it. One that holds the network's is fine.
-fn accept<'a>(azure: &Azure, heard: &'a [Heard]) -> (Vec<Accepted<'a>>, Vec<Refused>) {
+fn accept<'a>(azure: &Azure, heard: impl Iterator<Item = &'a Heard>) -> (Vec<Accepted<'a>>, Vec<Refused>) {
     let mut accepted = vec![Accepted::new(); azure.gateways.len()];
     let mut refused = Vec::new();
     let served: Vec<Vec<Ipv4Net>> =

@@ -1,12 +1,15 @@
 //! The 36 rows of azure.md §8, "Behaviour the mock must show": each is a test, whose name has the row's number and whose
 //! documentation has its mark and sources. `README.md` of this crate has them all in a table, with their switches.
 
+mod announcements;
 mod limits;
 mod networks;
 mod routes;
 mod sessions;
+mod shared;
 
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
+    include_str!("announcements.rs"),
     include_str!("limits.rs"),
     include_str!("networks.rs"),
     include_str!("routes.rs"),
