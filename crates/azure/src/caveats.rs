@@ -40,9 +40,6 @@ impl Table {
             vnet.subnets.iter().map(move |subnet| (i, format!("{}/{}", vnet.name, subnet.name), subnet))
         });
         let caveat = |(vnet, path, subnet): (usize, String, &crate::config::Subnet)| {
-            if !self.has_learned_default(&path) {
-                return None;
-            }
             let what = match subnet.name.as_str() {
                 AZURE_BASTION_SUBNET => Trouble::BastionCutOff,
                 AZURE_FIREWALL_SUBNET if !has_management_nic(azure, vnet) => Trouble::FirewallForced,
@@ -50,7 +47,7 @@ impl Table {
                 _ if self.appliances(vnet).any(|hop| subnet.prefix.contains(&hop)) => Trouble::ApplianceLoop,
                 _ => return None,
             };
-            Some(Caveat { subnet: path, what })
+            self.has_learned_default(&path).then_some(Caveat { subnet: path, what })
         };
         subnets.filter_map(caveat).collect()
     }

@@ -1,7 +1,7 @@
 //! What a peer is told (azure.md §1.6).
 
-use super::Table;
 use super::kind::MAX_FROM_AZURE;
+use super::{Changed, Table};
 use crate::config::SessionId;
 use ipnet::{IpNet, Ipv4Net};
 use quadzero_rib::{Route, RouteSet};
@@ -30,7 +30,12 @@ impl Table {
         let served: Vec<Ipv4Net> = self.azure.served_prefixes(gateway.place).collect();
         let offers = self.offers(to).into_values();
         let told = offers.filter(|o| manners.tells(o, connection) && is_passed_on(o.prefix, &served));
-        let transit = told.map(|offer| (offer.prefix, Arc::new(manners.passed_on(&offer, gateway))));
+        // Attributes are shared between routes of one session, and so of one gateway.
+        let mut changed = Changed::default();
+        let transit = told.map(|offer| {
+            let told = changed.of(&offer.attributes, |_| Arc::new(manners.passed_on(&offer, gateway)));
+            (offer.prefix, told)
+        });
         let route = |(prefix, attributes)| Route { prefix: IpNet::V4(prefix), attributes };
         // The gateway's own come last: of two routes to one prefix the last wins.
         transit.chain(own).map(route).collect()

@@ -38,7 +38,7 @@ use ipnet::{IpNet, Ipv4Net};
 use quadzero_codec::{Attributes, RouterId};
 use quadzero_rib::{RouteSet, Step};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -198,6 +198,7 @@ fn accept<'a>(azure: &Azure, heard: impl Iterator<Item = &'a Heard>) -> (Vec<Acc
         let gateway = session.session.gateway;
         let manners = azure.gateways[gateway].kind.manners();
         let connection = azure.connection(session.session);
+        let mut changed = Changed::default();
         for route in &session.routes {
             let inside = |prefix: Ipv4Net| served[gateway].iter().any(|own| own.contains(&prefix));
             let taken = match (manners.takes(route.prefix, connection), route.prefix) {
@@ -208,7 +209,8 @@ fn accept<'a>(azure: &Azure, heard: impl Iterator<Item = &'a Heard>) -> (Vec<Acc
             };
             match taken {
                 Ok(prefix) => {
-                    let learned = manners.as_learned(&route.attributes, connection);
+                    let learned =
+                        changed.of(&route.attributes, |heard| manners.as_learned(heard, connection));
                     accepted[gateway].entry(prefix).or_default().push((session, learned));
                 }
                 Err(why) => {
@@ -219,6 +221,23 @@ fn accept<'a>(azure: &Azure, heard: impl Iterator<Item = &'a Heard>) -> (Vec<Acc
         }
     }
     (accepted, refused)
+}
+
+/// What became of attributes, worked out once for all routes that share them: thousands do.
+#[derive(Default)]
+struct Changed(HashMap<*const Attributes, (Arc<Attributes>, Arc<Attributes>)>);
+
+impl Changed {
+    /// The change must depend on nothing else that differs between calls.
+    fn of(
+        &mut self,
+        from: &Arc<Attributes>,
+        change: impl FnOnce(&Arc<Attributes>) -> Arc<Attributes>,
+    ) -> Arc<Attributes> {
+        // The original is kept, so that nobody else can have its address.
+        let (_, made) = self.0.entry(Arc::as_ptr(from)).or_insert_with(|| (from.clone(), change(from)));
+        made.clone()
+    }
 }
 
 /// The distinct prefixes of all these tables together, IPv4 and IPv6: what a gateway's limit counts (VPN-FAQ D: "in

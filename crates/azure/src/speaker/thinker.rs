@@ -122,10 +122,9 @@ impl Thinker {
     }
 
     fn tell_caveats(&self, table: &Table) {
-        let known = self.published.borrow().caveats();
-        for caveat in table.caveats().iter().filter(|caveat| !known.contains(caveat)) {
-            warn!("{caveat}");
-        }
+        let found = table.caveats();
+        let known = if found.is_empty() { Vec::new() } else { self.published.borrow().caveats() };
+        found.iter().filter(|caveat| !known.contains(caveat)).for_each(|caveat| warn!("{caveat}"));
     }
 
     fn tell_overflows(&self, table: &Table) {
