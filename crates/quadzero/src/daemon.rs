@@ -4,6 +4,7 @@ use crate::cli::{self, Failure};
 use crate::config::Source;
 use crate::config::azure::Deployment;
 use crate::config::edge::Edge;
+use crate::liveness::Liveness;
 use crate::router::Router;
 use quadzero_azure::gateway::{LearnedOrigin, LearnedRoute, Table};
 use quadzero_azure::speaker::Mock;
@@ -104,6 +105,7 @@ fn read_keys_again(path: &Path, running: &mut Edge, router: &Router) {
 async fn be_gateway(deployment: Deployment) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let mock = Mock::start(deployment.azure, &deployment.endpoints).map_err(failed)?;
+    let liveness = Liveness::of(&mock);
     info!("started");
     let signal = tokio::select! {
         signal = signals.stop() => signal,
@@ -111,6 +113,8 @@ async fn be_gateway(deployment: Deployment) -> Result<(), Failure> {
     };
     info!(signal, "stopping: withdrawing every route");
     mock.stop().await;
+    // After the last words of BGP, as the edge does it.
+    liveness.stop().await;
     info!("stopped");
     Ok(())
 }

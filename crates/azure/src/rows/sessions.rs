@@ -224,7 +224,7 @@ async fn row_28_only_circuits_have_bfd() {
     assert_eq!(parameters, [(300, 3), (300, 3)]);
     let primary = edge.session(&mock, id(GW, 0, 0), |_| ());
     primary.is_up().await;
-    mock.lost_by_bfd(id(GW, 0, 0)).await;
+    mock.bfd()[0].0.bfd_down();
     primary.until_told(ErrorCode(6, 10)).await;
     primary.until(|status| status.counters.established == 2).await;
 }
