@@ -201,7 +201,7 @@ impl Mock {
     }
 
     /// Withdraws everything, says why, and waits until the connections are closed: some seconds at the most.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         let peers = self.sessions.iter().map(|session| session.peer.clone());
         stop_all(peers, "the mock gateway stops").await;
     }
