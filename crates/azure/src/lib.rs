@@ -11,6 +11,8 @@
 //!                                       └────────── config, checked by rules ─────┘
 //! ```
 //!
+//! The [`doctor`] looks at all of that, or at the log of either side, and says what is the matter.
+//!
 //! Everything but [`speaker`] is pure: values in, values out. The gateway is the same BGP speaker as the
 //! edge, with another personality: Azure's AS, timers and capabilities, and Azure's idea of what to accept
 //! and what to pass on. What it prints has the shape of Azure's command line, so that tools written against
@@ -21,6 +23,7 @@
 //! lab, **I** inferred, **U** unconfirmed. What is unconfirmed is a switch ([`config::Switches`]).
 
 pub mod config;
+pub mod doctor;
 pub mod effective;
 pub mod gateway;
 pub mod kms;
