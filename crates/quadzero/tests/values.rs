@@ -319,7 +319,9 @@ fn deployment(text: &str) -> Deployment {
 
 #[test]
 fn every_key_of_a_gateway_arrives() {
-    let Deployment { azure, endpoints } = deployment(GATEWAY);
+    let Deployment { azure, endpoints, api: None } = deployment(GATEWAY) else {
+        panic!("no API is asked for")
+    };
     let gateway = &azure.gateways[0];
     assert_eq!(
         (gateway.name.as_str(), gateway.kind.name(), gateway.asn()),
