@@ -3,7 +3,7 @@
 //! Results go to standard output, everything else (errors, warnings, logs) to standard error. Exit status 0: it
 //! worked; 1: it did not (an expectation failed, an address is taken); 2: the command line or a file is wrong.
 
-use crate::{check, daemon, decode, doctor, lab, logging, show};
+use crate::{check, daemon, decode, doctor, export, lab, logging, show};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::json;
 use std::io::{self, Write};
@@ -30,6 +30,7 @@ Examples:
   quadzero lab                        see an edge and a mock VPN gateway peer, and where packets go
   quadzero check edge.toml            what is wrong with a file, or what it would announce to whom
   quadzero run -c edge.toml           be the edge
+  quadzero export udr -c edge.toml --format az -g RG    the exceptions, as routes for Azure
   quadzero azure -c gateway.toml      be Azure's gateway, to test another edge against it
   quadzero azure show learned-routes  what it has learned, as az prints it
   quadzero doctor --log edge.log      why a session does not come up, or a route does not arrive
@@ -50,6 +51,8 @@ pub enum Command {
     Azure(Azure),
     /// Say why a session does not come up or a route does not arrive
     Doctor(doctor::Doctor),
+    /// Print what has to be made in Azure, for the tool of your choice
+    Export(export::Export),
     /// Put BGP messages into words
     Decode(Decode),
 }
@@ -245,7 +248,11 @@ fn log_level(command: &Command) -> &'static str {
         Command::Run(_) | Command::Azure(Azure { command: None, .. }) => "info",
         // The report tells how the sessions fared.
         Command::Lab(_) => "warn,quadzero_fsm=error",
-        Command::Check(_) | Command::Azure(_) | Command::Doctor(_) | Command::Decode(_) => "warn",
+        Command::Check(_)
+        | Command::Azure(_)
+        | Command::Doctor(_)
+        | Command::Export(_)
+        | Command::Decode(_) => "warn",
     }
 }
 
@@ -262,6 +269,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Azure(Azure { config: Some(config), .. }) => daemon::azure(config),
         Command::Azure(Azure { config: None, .. }) => Err(Failure::Wrong("error: -c FILE is missing".into())),
         Command::Doctor(options) => doctor::run(options),
+        Command::Export(options) => export::run(options),
         Command::Decode(options) => decode::run(options),
     }
 }

@@ -2,7 +2,7 @@
 //! use it.
 //!
 //! ```text
-//!   command line --cli--> check, decode                      nothing is started
+//!   command line --cli--> check, export, decode              nothing is started
 //!                    +--> run, azure, lab                    sessions, until a signal
 //!                    +--> azure show, doctor                 what a running mock, or a log, has to say
 //!                            |
@@ -16,7 +16,9 @@ pub mod config;
 pub mod daemon;
 pub mod decode;
 pub mod doctor;
+pub mod export;
 pub mod lab;
+mod liveness;
 pub mod logging;
 pub mod router;
 pub mod show;

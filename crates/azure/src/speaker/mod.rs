@@ -15,7 +15,7 @@
 
 mod limits;
 mod outage;
-mod personality;
+pub(crate) mod personality;
 mod status;
 mod thinker;
 

@@ -25,6 +25,16 @@ impl Mock {
         self.of_instance(gateway, instance).for_each(up);
     }
 
+    /// Takes one session down, and says so to its peer: one link of one circuit, one tunnel.
+    pub async fn take_down_session(&self, id: SessionId) {
+        stop_all(down(self.sessions.iter().filter(|session| session.id == id)), MAINTENANCE).await;
+    }
+
+    /// Brings a session back.
+    pub fn bring_up_session(&self, id: SessionId) {
+        self.sessions.iter().filter(|session| session.id == id).for_each(up);
+    }
+
     /// Lets an instance go away and come back by itself, as Azure does. Returns at once how long it will be away: the
     /// documented time, by the switches and the time scale of the gateway.
     ///
