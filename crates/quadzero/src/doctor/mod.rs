@@ -43,9 +43,12 @@ pub struct Doctor {
     /// What `quadzero run` or `quadzero azure` logged with --log-format json; - reads standard input
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
-    /// A running mock.
-    #[command(flatten)]
-    pub server: Server,
+    /// The API of a running mock, like http://127.0.0.1:8179
+    #[arg(long, conflicts_with = "socket")]
+    pub url: Option<String>,
+    /// Or its Unix socket
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -65,8 +68,10 @@ pub fn run(options: &Doctor) -> Result<(), Failure> {
         let observations = observed(log, loaded.as_ref().and_then(|loaded| loaded.value.as_ref()))?;
         findings.extend(doctor::diagnose(&observations).iter().map(value));
     }
-    if options.server.url.is_some() || options.server.socket.is_some() {
-        let answer = Client::new(&options.server)?.get("/doctor")?;
+    // Named here or not asked: no variable of the environment makes it call anybody.
+    if options.url.is_some() || options.socket.is_some() {
+        let server = Server { url: options.url.clone(), socket: options.socket.clone() };
+        let answer = Client::new(&server)?.get("/doctor")?;
         findings.extend(answer.as_array().into_iter().flatten().cloned());
     }
     let text =
