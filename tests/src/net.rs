@@ -81,6 +81,28 @@ impl Namespace {
         Self { name, folder }
     }
 
+    /// One that is joined to nothing, where every address of `prefix` is this machine's own.
+    ///
+    /// # Panics
+    /// Without root, or iproute2.
+    pub fn alone(prefix: &str) -> Self {
+        let namespace = Self::new();
+        namespace.ip(&["link", "set", "lo", "up"]);
+        namespace.ip(&["route", "add", "local", prefix, "dev", "lo"]);
+        namespace
+    }
+
+    /// Sets what /proc/sys/net/ has of this name, for this namespace alone.
+    ///
+    /// # Panics
+    /// When the kernel does not take it.
+    pub fn sysctl(&self, name: &str, value: &str) {
+        let mut command = self.command("dash", "sh");
+        command.args(["-c", "echo \"$2\" >/proc/sys/net/\"$1\"", "sh", name, value]);
+        let status = command.status().expect("sh runs");
+        assert!(status.success(), "{name} cannot be {value}");
+    }
+
     /// The IPv6 address is not tentative for a second: there is nobody who could have it as well.
     fn up(&self, ipv4: &str, ipv6: &str) {
         self.ip(&["addr", "add", &format!("{ipv4}/24"), "dev", "wire"]);
@@ -141,6 +163,20 @@ impl Namespace {
     /// When ss cannot be run.
     pub fn dialed(&self) -> usize {
         self.sockets("established", "( dport = :179 )")
+    }
+
+    /// A counter of the kernel's TCP (`nstat` calls it TcpExt..), in here.
+    ///
+    /// # Panics
+    /// When there is none of that name.
+    pub fn counter(&self, name: &str) -> u64 {
+        let mut cat = self.command("coreutils", "cat");
+        let out = cat.arg("/proc/net/netstat").output().expect("cat runs");
+        let text = String::from_utf8_lossy(&out.stdout);
+        let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:")).map(str::split_whitespace);
+        let (names, values) = lines.next().zip(lines.next()).expect("a line of names, and one of values");
+        let value = names.zip(values).find(|(known, _)| *known == name).map(|(_, value)| value);
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no counter is called {name}"))
     }
 
     fn sockets(&self, state: &str, filter: &str) -> usize {

@@ -48,6 +48,41 @@ impl Process {
         self.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    /// How often it said an event, of a hostile neighbor's kind (`{"event": ..}`).
+    pub fn said(&self, event: &str) -> usize {
+        self.events().iter().filter(|said| said["event"] == event).count()
+    }
+
+    /// Octets of memory, by the name that proc(5) has for it: `VmRSS` now, `VmHWM` the most there ever was.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    pub fn memory(&self, what: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(path).expect("a process that runs has a status");
+        let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        number.unwrap_or_else(|| panic!("no {what} in {status}")) * 1024
+    }
+
+    /// From here on `VmHWM` is the most since now (proc_pid_clear_refs(5)).
+    ///
+    /// # Panics
+    /// When the kernel does not do it.
+    pub fn forget_peak(&self) {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        fs::write(path, "5").expect("root may reset the peak of a process");
+    }
+
+    /// How many files it has open.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    pub fn descriptors(&self) -> usize {
+        let folder = fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        folder.expect("a process that runs has descriptors").count()
+    }
+
     /// Sends a signal by name ("TERM", "STOP", ..) to it and its children.
     ///
     /// # Panics
@@ -64,6 +99,15 @@ impl Process {
 
     fn to_group(&self, signal: &str) -> String {
         format!("kill -s {signal} -- -{}", self.child.id())
+    }
+
+    /// Sends it the signal, and waits until it ends.
+    ///
+    /// # Panics
+    /// When it does not within `limit`.
+    pub fn end(&mut self, signal: &str, limit: Duration) -> ExitStatus {
+        self.signal(signal);
+        self.exit(limit)
     }
 
     /// Waits until it ends by itself.

@@ -26,11 +26,31 @@ impl Quadzero {
         Self::start(namespace, "azure", config)
     }
 
+    /// The edge, with so many descriptors to begin with, and so many that it may ask for (setrlimit(2)).
+    pub fn run_with_descriptors(namespace: &Namespace, soft: u32, hard: u32, config: &str) -> Self {
+        let mut command = namespace.command("util-linux", "prlimit");
+        command.arg(format!("--nofile={soft}:{hard}")).arg(binary());
+        Self::start_with(command, namespace, "run", config)
+    }
+
     fn start(namespace: &Namespace, verb: &str, config: &str) -> Self {
+        Self::start_with(namespace.command("quadzero", binary()), namespace, verb, config)
+    }
+
+    fn start_with(mut command: Command, namespace: &Namespace, verb: &str, config: &str) -> Self {
         let file = namespace.write(&format!("{verb}.toml"), config);
-        let mut command = namespace.command("quadzero", binary());
         command.arg(verb).arg("-c").arg(file).args(["--log-format", "json"]).env_remove("RUST_LOG");
         Self { process: Process::start(namespace, "quadzero", command) }
+    }
+
+    /// The process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The process, to end it.
+    pub fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
     }
 
     /// Kills it, with no chance to say goodbye.
@@ -43,8 +63,19 @@ impl Quadzero {
     /// # Panics
     /// When it does not within ten seconds.
     pub fn terminate(&mut self) -> ExitStatus {
-        self.process.signal("TERM");
-        self.process.exit(Duration::from_secs(10))
+        self.process.end("TERM", Duration::from_secs(10))
+    }
+
+    /// Asks it to read again what it reads again.
+    pub fn hang_up(&self) {
+        self.process.signal("HUP");
+    }
+
+    /// Whether the log has a message that begins like that.
+    pub fn has_said(&self, beginning: &str) -> bool {
+        let begins =
+            |event: &Value| event["message"].as_str().is_some_and(|said| said.starts_with(beginning));
+        self.process.events().iter().any(begins)
     }
 
     /// What the edge holds of its only neighbor, as the log said it last: how many prefixes, and the first of
@@ -61,9 +92,33 @@ impl Quadzero {
         (total, text(&last["prefixes"]).split_whitespace().map(str::to_owned).collect())
     }
 
+    /// How many prefixes the edge held of its only neighbor, each time that the log said it.
+    pub fn totals(&self) -> Vec<u64> {
+        let events = self.process.events();
+        events.iter().filter(|e| e["message"] == "learned").filter_map(|e| e["total"].as_u64()).collect()
+    }
+
     /// How often the edge has established a session.
     pub fn ups(&self) -> usize {
         self.process.events().iter().filter(|event| event["message"] == "session established").count()
+    }
+
+    /// Sends a signal by name ("STOP", "CONT", ..).
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, signal: &str) {
+        self.process.signal(signal);
+    }
+
+    /// The states that BFD came to, each with its diagnostic, in their order: "Up", "No Diagnostic".
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn bfd(&self) -> Vec<(String, String)> {
+        let events = self.process.events();
+        let changes = events.iter().filter(|event| event["message"] == "BFD state changed");
+        changes.map(|event| (text(&event["to"]), text(&event["diagnostic"]))).collect()
     }
 
     /// Why the edge's sessions ended, in their order.
@@ -71,9 +126,38 @@ impl Quadzero {
     /// # Panics
     /// When the log does not look like that.
     pub fn downs(&self) -> Vec<String> {
+        self.reasons("session down")
+    }
+
+    /// Why attempts of the edge became no session.
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn failures(&self) -> Vec<String> {
+        self.reasons("attempt failed")
+    }
+
+    /// How many seconds the edge wanted to wait after each session that ended.
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn waits(&self) -> Vec<f64> {
         let events = self.process.events();
-        let downs = events.iter().filter(|event| event["message"] == "session down");
-        downs.map(|event| text(&event["reason"])).collect()
+        let ends = events.iter().filter(|event| event["from"] == "Established");
+        let seconds = |event: &Value| {
+            let text = text(&event["next_attempt_in"]);
+            text.strip_suffix(" s").and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("no time: {text}"))
+        };
+        ends.map(seconds).collect()
+    }
+
+    fn reasons(&self, message: &str) -> Vec<String> {
+        let events = self.process.events();
+        events
+            .iter()
+            .filter(|event| event["message"] == message)
+            .map(|event| text(&event["reason"]))
+            .collect()
     }
 
     /// The prefixes of the mock gateway that it learned by eBGP, as the log said them last: its table is rows
@@ -120,7 +204,7 @@ pub fn root() -> &'static Path {
 
 /// The binary: the one that `QUADZERO_BIN` names, or else the work tree's, built now. Cargo builds the
 /// binaries of a package for the tests of that package only, and these are another's.
-fn binary() -> &'static Path {
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| std::env::var_os("QUADZERO_BIN").map_or_else(build, PathBuf::from))
 }

@@ -12,12 +12,17 @@ use bytes::{Buf, BytesMut};
 
 /// Collects octets as they come and gives them back as messages.
 ///
-/// Octets that wait are never copied to make room for a message's tail, and an empty decoder holds no memory: a
-/// thousand idle sessions cost nothing here.
+/// An empty decoder holds no memory, and one that waits for the rest of a message little more than what has come of it: a
+/// thousand sessions that may have said a lot cost nothing here.
 #[derive(Debug, Default)]
 pub struct Decoder {
     buffer: BytesMut,
+    /// Octets in front of the buffer that were read, and are still in memory.
+    read: usize,
 }
+
+/// Octets that were read and may stay until the rest of a message has come: to copy that for less is not worth it.
+const KEPT: usize = 4096;
 
 impl Decoder {
     /// More octets have arrived, cut anywhere.
@@ -33,9 +38,9 @@ impl Decoder {
     /// The next whole message: `Ok(None)` needs more octets, an error ends the connection and stays.
     /// The dialect is asked for each message, since an OPEN changes it for those behind it.
     pub fn next(&mut self, dialect: &Dialect) -> Result<Option<Message>, DecodeError> {
-        let Some(header) = self.buffer.first_chunk::<HEADER>() else { return Ok(None) };
+        let Some(header) = self.buffer.first_chunk::<HEADER>() else { return Ok(self.wait()) };
         let (kind, length) = check_header(header, dialect)?;
-        let Some(octets) = self.buffer.get(..length) else { return Ok(None) };
+        let Some(octets) = self.buffer.get(..length) else { return Ok(self.wait()) };
         let message = Message::decode(kind, octets, dialect)?;
         self.advance(length);
         Ok(Some(message))
@@ -43,10 +48,18 @@ impl Decoder {
 
     fn advance(&mut self, length: usize) {
         if length == self.buffer.len() {
-            self.buffer = BytesMut::new();
+            *self = Self::default();
         } else {
             self.buffer.advance(length);
+            self.read += length;
         }
+    }
+
+    fn wait(&mut self) -> Option<Message> {
+        if self.read > KEPT {
+            *self = Self { buffer: BytesMut::from(&*self.buffer), read: 0 };
+        }
+        None
     }
 }
 
@@ -81,6 +94,18 @@ mod tests {
             assert_eq!(decoder.buffer.len(), left * HEADER);
         }
         assert_eq!(decoder.buffer.capacity(), 0);
+        assert!(decoder.is_empty());
+    }
+
+    #[test]
+    fn the_beginning_of_a_message_does_not_keep_those_before_it_in_memory() {
+        let mut decoder = Decoder::default();
+        decoder.push(&KEEPALIVE.repeat(3000)[..2999 * HEADER + 7]);
+        while decoder.next(&Dialect::default()).unwrap().is_some() {}
+        assert_eq!(decoder.buffer.len(), 7);
+        assert!(!decoder.buffer.try_reclaim(KEPT), "what was read is gone");
+        decoder.push(&KEEPALIVE[7..]);
+        assert_eq!(decoder.next(&Dialect::default()), Ok(Some(Message::Keepalive)));
         assert!(decoder.is_empty());
     }
 

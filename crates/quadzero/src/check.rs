@@ -80,7 +80,7 @@ fn of_edge(edge: &Edge, explain: bool) -> String {
     let user_defined: Vec<_> =
         edge.policy.user_defined_routes().into_iter().filter(|route| route.needed).collect();
     if !user_defined.is_empty() {
-        text += "\nthese exceptions are yours to make, in the route table of every subnet that needs them:\n";
+        text += "\nthese exceptions are yours to make, in the route table of every subnet that needs them (`quadzero export udr`):\n";
     }
     for route in user_defined {
         let _ = writeln!(text, "  {}", command(&route));
@@ -97,10 +97,13 @@ struct Told<'a> {
 impl Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let peer = &self.neighbor.peer;
-        let address = peer.transport.remote.ip();
+        let address = match self.neighbor.range {
+            Some(range) => format!("whoever dials from {}", range.prefix),
+            None => peer.transport.remote.ip().to_string(),
+        };
         let count = self.decisions.iter().filter_map(Decision::route).count();
         let routes = if count == 1 { "route" } else { "routes" };
-        if peer.name == address.to_string() {
+        if peer.name == self.neighbor.whose().to_string() || peer.name == address {
             write!(f, "{address} (AS {}) is told {count} {routes}:", peer.remote_as)
         } else {
             write!(f, "{} ({address}, AS {}) is told {count} {routes}:", peer.name, peer.remote_as)
@@ -250,7 +253,8 @@ fn told(edge: &Edge, neighbor: &Neighbor, explain: bool) -> Value {
     let decisions = edge.policy.explain(&neighbor.policy);
     let mut value = json!({
         "name": peer.name,
-        "address": peer.transport.remote.ip(),
+        "address": neighbor.range.is_none().then(|| peer.transport.remote.ip()),
+        "range": neighbor.range.map(|range| range.prefix),
         "remote-as": peer.remote_as.0,
         "announced": decisions.iter().filter_map(Decision::route).count(),
         "routes": decisions.iter().filter_map(route).collect::<Vec<_>>(),

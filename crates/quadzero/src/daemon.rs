@@ -7,14 +7,16 @@ use crate::config::edge::Edge;
 use crate::router::Router;
 use quadzero_azure::gateway::{LearnedOrigin, LearnedRoute, Table};
 use quadzero_azure::speaker::Mock;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// What the peers are told at the end (RFC 9003).
 const GOODBYE: &str = "quadzero is shutting down";
@@ -25,7 +27,8 @@ const GOODBYE: &str = "quadzero is shutting down";
 /// The file is wrong, or an address cannot be used.
 pub fn run(options: &cli::Run) -> Result<(), Failure> {
     let edge = Source::read(&options.config)?.edge().accept()?;
-    runtime()?.block_on(be_edge(edge))
+    take_all_descriptors();
+    runtime()?.block_on(be_edge(edge, &options.config))
 }
 
 /// `quadzero azure`.
@@ -34,7 +37,17 @@ pub fn run(options: &cli::Run) -> Result<(), Failure> {
 /// The file is wrong, or an address cannot be used.
 pub fn azure(options: &cli::Azure) -> Result<(), Failure> {
     let deployment = Source::read(&options.config)?.gateway().accept()?;
+    take_all_descriptors();
     runtime()?.block_on(be_gateway(deployment))
+}
+
+/// A process has 1,024 descriptors to begin with, as a rule, and may have many more: programs that call select(2) must not
+/// meet larger numbers. This one does not, and a thousand sessions need more.
+fn take_all_descriptors() {
+    let limits = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits }) {
+        warn!(%error, "cannot have more descriptors");
+    }
 }
 
 /// One thread: what a thousand sessions with a few routes have to do is less than what threads would have to tell each other.
@@ -46,16 +59,45 @@ pub(crate) fn failed(error: impl Display) -> Failure {
     Failure::Failed(format!("error: {error}"))
 }
 
-async fn be_edge(edge: Edge) -> Result<(), Failure> {
+async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let router = Router::start(&edge).map_err(failed)?;
-    let Edge { asn, router_id, listen, .. } = edge;
-    info!(%asn, %router_id, neighbors = router.peers().len(), ?listen, "started");
-    let signal = signals.stop().await;
+    let mut running = edge;
+    let Edge { asn, router_id, listen, neighbors, .. } = &running;
+    info!(%asn, %router_id, neighbors = neighbors.len(), ?listen, "started");
+    let signal = loop {
+        match signals.next().await {
+            Told::Stop(signal) => break signal,
+            Told::Reload => read_keys_again(path, &mut running, &router),
+        }
+    };
     info!(signal, "stopping: withdrawing every route");
     router.stop(GOODBYE).await;
     info!("stopped");
     Ok(())
+}
+
+/// SIGHUP: the keys are what may change while sessions stay. A file that is wrong changes nothing.
+fn read_keys_again(path: &Path, running: &mut Edge, router: &Router) {
+    let read = Source::read(path).and_then(|source| source.edge().accept());
+    let edge = match read {
+        Ok(edge) => edge,
+        Err(failure) => return error!("SIGHUP: the file was not taken, everything stays: {failure}"),
+    };
+    match router.change_keys(running, &edge) {
+        Ok(changed) => {
+            info!(
+                changed,
+                "SIGHUP: TCP MD5 keys were read again; other changes take effect with the next start"
+            );
+            for neighbor in &mut running.neighbors {
+                if let Some(now) = edge.neighbors.iter().find(|now| now.whose() == neighbor.whose()) {
+                    neighbor.peer.transport.md5.clone_from(&now.peer.transport.md5);
+                }
+            }
+        }
+        Err(error) => error!("SIGHUP: {error}"),
+    }
 }
 
 /// Logs what it learns as it does.
@@ -115,14 +157,30 @@ impl Signals {
         })
     }
 
-    /// Waits until the daemon is told to stop; by what. A terminal that goes away is no reason to open a company's egress.
+    /// The next one.
+    pub(crate) async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Told::Stop("SIGINT"),
+            _ = self.hangup.recv() => Told::Reload,
+        }
+    }
+
+    /// Waits until the program is told to stop; by what. A terminal that goes away is no reason to.
     pub(crate) async fn stop(&mut self) -> &'static str {
         loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => warn!("SIGHUP ignored: a changed file takes effect with the next start"),
+            match self.next().await {
+                Told::Stop(signal) => return signal,
+                Told::Reload => warn!("SIGHUP ignored: a changed file takes effect with the next start"),
             }
         }
     }
+}
+
+/// What a signal says.
+pub(crate) enum Told {
+    /// To stop; which signal it was.
+    Stop(&'static str),
+    /// To read again what is in files.
+    Reload,
 }

@@ -1,6 +1,7 @@
 //! An edge at work: its speaker, its peers, and the routes that each of them is to have.
 
-use crate::config::edge::Edge;
+use crate::config::edge::{Edge, Range};
+use crate::liveness::Liveness;
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::{Peer, PeerConfig, Speaker};
 use quadzero_rib::RouteSet;
@@ -14,9 +15,9 @@ use tokio::task::JoinSet;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what} {address}: {source}{}", hint(.source))]
 pub struct StartError {
-    what: &'static str,
-    address: SocketAddr,
-    source: io::Error,
+    pub(crate) what: &'static str,
+    pub(crate) address: SocketAddr,
+    pub(crate) source: io::Error,
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -25,7 +26,7 @@ fn hint(error: &io::Error) -> &'static str {
             "\n  ports below 1024 need CAP_NET_BIND_SERVICE (setcap cap_net_bind_service=+ep quadzero), \
              or choose a higher port in [bgp] listen"
         }
-        io::ErrorKind::AddrInUse => "\n  another BGP speaker has it: ss -ltnp shows which",
+        io::ErrorKind::AddrInUse => "\n  another speaker has it: ss -lntup shows which",
         io::ErrorKind::AddrNotAvailable => {
             "\n  this machine does not have the address: ip address shows what it has"
         }
@@ -39,6 +40,7 @@ pub struct Router {
     /// What each peer is to have; without a sender, it could never change.
     wanted: Vec<watch::Sender<Arc<RouteSet>>>,
     speaker: Speaker,
+    liveness: Liveness,
 }
 
 impl Router {
@@ -59,22 +61,46 @@ impl Router {
     /// The same with a speaker that listens already, and peers that are somewhere else than the edge's file says.
     pub(crate) fn with(speaker: Speaker, edge: &Edge, peers: Vec<PeerConfig>) -> Result<Self, StartError> {
         let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
-        let mut router = Self { peers: Vec::new(), wanted: Vec::new(), speaker };
-        for (config, routes) in peers.into_iter().zip(edge.policy.plan(&policies)) {
-            let (sender, receiver) = watch::channel(routes);
-            let address = config.transport.remote;
-            let added = router.speaker.add(config, receiver);
-            router.peers.push(added.map_err(|source| StartError {
-                what: "use an MD5 key with",
-                address,
-                source,
-            })?);
+        let mut router = Self { peers: Vec::new(), wanted: Vec::new(), speaker, liveness: Liveness::new() };
+        for ((neighbor, peer), routes) in edge.neighbors.iter().zip(peers).zip(edge.policy.plan(&policies)) {
+            let (sender, wanted) = watch::channel(routes);
+            let address = peer.transport.remote;
+            let failed = |source| StartError { what: "use an MD5 key with", address, source };
+            if let Some(Range { prefix, limit }) = neighbor.range {
+                let range = quadzero_fsm::Range { prefix, limit, peer, wanted };
+                router.speaker.add_range(range).map_err(failed)?;
+            } else {
+                let peer = router.speaker.add(peer, wanted).map_err(failed)?;
+                if let Some(parameters) = neighbor.bfd {
+                    router.liveness.guard(&peer, parameters)?;
+                }
+                router.peers.push(peer);
+            }
             router.wanted.push(sender);
         }
         Ok(router)
     }
 
-    /// The peers, in the order of the file.
+    /// Takes over the TCP MD5 keys of a file that was read again; how many were changed. Sessions stay.
+    ///
+    /// # Errors
+    /// A key that the kernel does not take.
+    pub fn change_keys(&self, before: &Edge, now: &Edge) -> Result<usize, StartError> {
+        let mut changed = 0;
+        for neighbor in &now.neighbors {
+            let key = neighbor.peer.transport.md5.as_ref();
+            let known = before.neighbors.iter().find(|known| known.whose() == neighbor.whose());
+            if known.is_some_and(|known| known.peer.transport.md5.as_ref() != key) {
+                let (what, address) = ("use an MD5 key with", neighbor.peer.transport.remote);
+                let change = self.speaker.change_key(neighbor.whose(), key);
+                change.map_err(|source| StartError { what, address, source })?;
+                changed += 1;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// The configured peers, in the order of the file.
     pub fn peers(&self) -> &[Peer] {
         &self.peers
     }
@@ -83,10 +109,13 @@ impl Router {
     pub async fn stop(self, why: &str) {
         let notification = Notification::shutdown(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN, why);
         let mut stopping = JoinSet::new();
-        for peer in self.peers {
+        let dynamic = self.speaker.close_ranges();
+        for peer in self.peers.into_iter().chain(dynamic) {
             let notification = notification.clone();
             stopping.spawn(async move { peer.stop(notification).await });
         }
         stopping.join_all().await;
+        // After the last words of BGP: some take a neighbor that stops its BFD for one that has failed.
+        self.liveness.stop().await;
     }
 }

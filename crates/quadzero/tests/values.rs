@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may panic")]
 
 use quadzero::config::azure::Deployment;
-use quadzero::config::edge::Edge;
+use quadzero::config::edge::{Edge, Range};
 use quadzero::config::{Loaded, Source};
 use quadzero_azure::config::{
     HoldTimeBehaviour, HubConnection, Kind, NextHopType, Peering, Place, Preference, Sku, SystemDefault,
@@ -33,6 +33,37 @@ fn edge(rest: &str) -> Edge {
 
 fn sockets(addresses: &[&str]) -> Vec<SocketAddr> {
     addresses.iter().map(|address| address.parse().unwrap()).collect()
+}
+
+#[test]
+fn bfd_is_as_fast_as_that_of_expressroute_unless_it_says_otherwise() {
+    let edge = edge(
+        r#"
+        [neighbor-defaults]
+        remote-as = 65020
+        bfd = { min-tx = "50ms", min-rx = "100ms", multiplier = 5 }
+
+        [[neighbor]]
+        address = "192.0.2.2"
+        bfd = true
+
+        [[neighbor]]
+        address = "192.0.2.3"
+
+        [[neighbor]]
+        address = "192.0.2.4"
+        bfd = false
+
+        [[neighbor]]
+        address = "192.0.2.5"
+        bfd = { multiplier = 2 }
+        "#,
+    );
+    let told = |i: usize| edge.neighbors[i].bfd.map(|bfd| (bfd.min_tx.0, bfd.min_rx.0, bfd.multiplier.get()));
+    assert_eq!(told(0), Some((300_000, 300_000, 3)));
+    assert_eq!(told(1), Some((50_000, 100_000, 5)));
+    assert_eq!(told(2), None);
+    assert_eq!(told(3), Some((300_000, 300_000, 2)), "a table is one value");
 }
 
 #[test]
@@ -67,9 +98,6 @@ fn every_key_of_a_neighbor_arrives() {
         graceful-restart = "2m"
         import = "all"
         max-prefixes = 1000
-        max-prefixes-warning = 90
-        max-prefixes-restart-after = "5m"
-        max-prefixes-out = 4000
         "#,
     );
     let peer = &edge.neighbors[0].peer;
@@ -80,11 +108,7 @@ fn every_key_of_a_neighbor_arrives() {
     assert_eq!((peer.transport.ttl, peer.transport.min_ttl), (Some(255), Some(254)));
     assert_eq!((peer.mode, peer.import, peer.role), (Mode::Active, Import::All, Some(Role::Customer)));
     assert_eq!(peer.families, [Family::IPV6_UNICAST, Family::IPV4_UNICAST]);
-    let received = Excess::Drop { restart_after: Some(Duration::from_secs(300)) };
-    let limit = |prefixes, excess| Some(PrefixLimit { prefixes, warn_at: prefixes * 9 / 10, excess });
-    assert_eq!(peer.max_prefixes, limit(1000, received));
-    assert_eq!(peer.max_prefixes_out, limit(4000, Excess::Block));
-    assert!(!peer.damp_peer_oscillations);
+    assert_eq!((peer.max_prefixes.map(|l| l.prefixes), peer.damp_peer_oscillations), (Some(1000), false));
     let timers = &peer.timers;
     assert_eq!((timers.hold.seconds(), timers.keepalive), (180, Some(Duration::from_secs(59))));
     assert_eq!(timers.connect_retry, Duration::from_millis(500));
@@ -106,6 +130,24 @@ fn every_key_of_a_neighbor_arrives() {
 }
 
 #[test]
+fn limits_of_prefixes_say_how_many_when_to_warn_and_what_then() {
+    let of = |keys: &str| {
+        let start = "[[neighbor]]\naddress = \"192.0.2.2\"\nremote-as = 65020\n";
+        let peer = edge(&[start, keys].concat()).neighbors.remove(0).peer;
+        (peer.max_prefixes, peer.max_prefixes_out)
+    };
+    let drop_for = |seconds| Excess::Drop { restart_after: Some(Duration::from_secs(seconds)) };
+    let limit = |prefixes, warn_at, excess| Some(PrefixLimit { prefixes, warn_at, excess });
+    let both = "max-prefixes = 1000\nmax-prefixes-out = 4000\n";
+    assert_eq!(of(both), (limit(1000, 750, drop_for(60)), limit(4000, 3000, Excess::Block)));
+    let keys = "max-prefixes-warning = 90\nmax-prefixes-restart-after = \"5m\"\nmax-prefixes-out-action = \"drop\"\n";
+    let expected = (limit(1000, 900, drop_for(300)), limit(4000, 3600, drop_for(300)));
+    assert_eq!(of(&[both, keys].concat()), expected);
+    let keys = "max-prefixes = 10\nmax-prefixes-action = \"drop\"\nmax-prefixes-restart-after = \"never\"\n";
+    assert_eq!(of(keys), (limit(10, 8, Excess::Drop { restart_after: None }), None));
+}
+
+#[test]
 fn a_neighbor_that_we_are_about_to_leave_is_told_so() {
     let keys = "[[neighbor]]\naddress = \"10.1.0.4\"\ngraceful-shutdown = true\ncommunities = [\"65010:1\"]\nremote-as = ";
     for (remote_as, local_pref) in [("65020", None), ("65010", Some(0))] {
@@ -115,6 +157,32 @@ fn a_neighbor_that_we_are_about_to_leave_is_told_so() {
         assert_eq!(*said.communities, ["65010:1", "graceful-shutdown"].map(|c| c.parse().unwrap()));
         assert_eq!(said.local_pref, local_pref, "RFC 8326 §5: within our own AS");
     }
+}
+
+#[test]
+fn a_range_is_many_neighbors_that_dial() {
+    let edge = edge(
+        r#"
+        [[neighbor]]
+        range = "192.0.2.0/24"
+        remote-as = 65020
+        [[neighbor]]
+        name = "branches"
+        range = "2001:db8::/32"
+        range-limit = 7
+        remote-as = 65020
+        "#,
+    );
+    let [first, second] = &edge.neighbors[..] else { panic!("two ranges") };
+    assert_eq!(first.range, Some(Range { prefix: "192.0.2.0/24".parse().unwrap(), limit: 100 }));
+    assert_eq!(second.range, Some(Range { prefix: "2001:db8::/32".parse().unwrap(), limit: 7 }));
+    assert_eq!((first.peer.name.as_str(), second.peer.name.as_str()), ("192.0.2.0/24", "branches"));
+    assert_eq!((first.peer.mode, second.peer.mode), (Mode::Passive, Mode::Passive));
+    assert_eq!(
+        (&first.peer.families[..], &second.peer.families[..]),
+        (&[Family::IPV4_UNICAST][..], &[Family::IPV6_UNICAST][..])
+    );
+    assert_eq!(edge.listen, ["0.0.0.0:179".parse().unwrap(), "[::]:179".parse::<SocketAddr>().unwrap()]);
 }
 
 #[test]

@@ -3,17 +3,44 @@
 use crate::{Change, Interner, PrefixMap, Route, RouteSet};
 use ipnet::IpNet;
 use quadzero_codec::{Attributes, Family};
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The routes that one peer has announced and not withdrawn, their attributes shared.
+///
+/// Those that have to be said again are *stale*. A peer may ask for that with 23 octets, time and again (RFC 7313), so it
+/// must not cost a walk through the table: it begins a new epoch of the family, and what was said in an earlier one is stale.
 #[derive(Debug, Default)]
 pub struct AdjRibIn {
-    routes: PrefixMap<Arc<Attributes>>,
+    routes: PrefixMap<Said>,
     interner: Interner,
-    /// Prefixes that were said before the session ended, and not again yet (RFC 4724 §4.2).
-    stale: BTreeSet<IpNet>,
+    ipv4: Epoch,
+    ipv6: Epoch,
+}
+
+#[derive(Debug)]
+struct Said {
+    attributes: Arc<Attributes>,
+    epoch: u64,
+}
+
+/// The epoch of a family, and how many of its routes were said in it and before it.
+#[derive(Debug, Default)]
+struct Epoch {
+    number: u64,
+    fresh: usize,
+    stale: usize,
+}
+
+impl Epoch {
+    fn begin(&mut self) {
+        self.number += 1;
+        self.stale += std::mem::take(&mut self.fresh);
+    }
+
+    fn forget(&mut self, said: &Said) {
+        *(if said.epoch == self.number { &mut self.fresh } else { &mut self.stale }) -= 1;
+    }
 }
 
 impl AdjRibIn {
@@ -22,18 +49,32 @@ impl AdjRibIn {
     pub fn apply(&mut self, change: Change) -> bool {
         let mut different = false;
         for prefix in &change.withdrawn {
-            self.stale.remove(&prefix.trunc());
-            different |= self.routes.remove(prefix).is_some();
+            let before = self.routes.remove(prefix);
+            different |= before.is_some();
+            self.forget(prefix, before.as_ref());
         }
         for group in change.announced {
             let attributes = self.interner.intern(group.attributes);
             for prefix in group.prefixes {
-                self.stale.remove(&prefix.trunc());
-                let before = self.routes.insert(prefix, attributes.clone());
-                different |= before.is_none_or(|before| before != attributes);
+                let epoch = self.epoch(&prefix);
+                epoch.fresh += 1;
+                let said = Said { attributes: attributes.clone(), epoch: epoch.number };
+                let before = self.routes.insert(prefix, said);
+                self.forget(&prefix, before.as_ref());
+                different |= before.is_none_or(|before| before.attributes != attributes);
             }
         }
         different
+    }
+
+    fn epoch(&mut self, prefix: &IpNet) -> &mut Epoch {
+        if matches!(prefix, IpNet::V4(_)) { &mut self.ipv4 } else { &mut self.ipv6 }
+    }
+
+    fn forget(&mut self, prefix: &IpNet, before: Option<&Said>) {
+        if let Some(before) = before {
+            self.epoch(prefix).forget(before);
+        }
     }
 
     /// Forgets everything: the session is down.
@@ -43,44 +84,50 @@ impl AdjRibIn {
 
     /// Everything of a family has to be said again: the peer restarts (RFC 4724 §4.2), or begins a refresh (RFC 7313 §4).
     pub fn mark_stale(&mut self, family: Family) {
-        let all = self.routes.iter().map(|(prefix, _)| prefix);
-        self.stale.extend(all.filter(|prefix| Family::of(prefix) == family));
+        match family {
+            Family::IPV4_UNICAST => self.ipv4.begin(),
+            Family::IPV6_UNICAST => self.ipv6.begin(),
+            _ => {}
+        }
     }
 
     /// Forgets the stale routes, of one family or of all. How many there were.
     pub fn drop_stale(&mut self, family: Option<Family>) -> usize {
-        let is_meant = |prefix: &IpNet| family.is_none_or(|family| Family::of(prefix) == family);
-        let (gone, left): (BTreeSet<_>, _) = std::mem::take(&mut self.stale).into_iter().partition(is_meant);
-        self.stale = left;
-        for prefix in &gone {
-            self.routes.remove(prefix);
+        let mut dropped = 0;
+        let epochs = [(Family::IPV4_UNICAST, &mut self.ipv4), (Family::IPV6_UNICAST, &mut self.ipv6)];
+        for (of, epoch) in epochs.into_iter().filter(|(of, _)| family.is_none_or(|family| family == *of)) {
+            if epoch.stale > 0 {
+                self.routes.retain(|prefix, said| Family::of(prefix) != of || said.epoch == epoch.number);
+                dropped += std::mem::take(&mut epoch.stale);
+            }
         }
-        gone.len()
+        dropped
     }
 
     /// Whether the route was said before the session ended, and not again yet.
     pub fn is_stale(&self, prefix: &IpNet) -> bool {
-        self.stale.contains(prefix)
+        let epoch = if matches!(prefix, IpNet::V4(_)) { &self.ipv4 } else { &self.ipv6 };
+        self.routes.get(prefix).is_some_and(|said| said.epoch != epoch.number)
     }
 
     /// How many stale routes there are.
     pub fn stale_len(&self) -> usize {
-        self.stale.len()
+        self.ipv4.stale + self.ipv6.stale
     }
 
     /// What was said of exactly this prefix.
     pub fn get(&self, prefix: &IpNet) -> Option<&Arc<Attributes>> {
-        self.routes.get(prefix)
+        self.routes.get(prefix).map(|said| &said.attributes)
     }
 
     /// The longest prefix that holds the address, and what was said of it.
     pub fn lookup(&self, address: IpAddr) -> Option<(IpNet, &Arc<Attributes>)> {
-        self.routes.lookup(address)
+        self.routes.lookup(address).map(|(prefix, said)| (prefix, &said.attributes))
     }
 
     /// Everything, sorted by prefix.
     pub fn iter(&self) -> impl Iterator<Item = (IpNet, &Arc<Attributes>)> {
-        self.routes.iter()
+        self.routes.iter().map(|(prefix, said)| (prefix, &said.attributes))
     }
 
     /// How many prefixes.
@@ -90,7 +137,8 @@ impl AdjRibIn {
 
     /// How many prefixes of a family.
     pub fn len_of(&self, family: Family) -> usize {
-        self.routes.len_of(family)
+        let epoch = if family == Family::IPV4_UNICAST { &self.ipv4 } else { &self.ipv6 };
+        epoch.fresh + epoch.stale
     }
 
     /// Whether nothing was said.

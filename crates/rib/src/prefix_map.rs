@@ -1,7 +1,6 @@
 //! Longest-prefix match over IPv4 and IPv6.
 
 use ipnet::IpNet;
-use quadzero_codec::Family;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -12,84 +11,68 @@ use std::net::IpAddr;
 /// searches in a shallow tree (`longest`). A router that forwards would choose otherwise;
 /// we look up addresses for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrefixMap<T> {
-    entries: BTreeMap<IpNet, T>,
-    /// How many of them are of IPv4: limits are asked for with every UPDATE.
-    ipv4: usize,
-}
+pub struct PrefixMap<T>(BTreeMap<IpNet, T>);
 
 impl<T> PrefixMap<T> {
     /// Puts a value at the prefix, whose host bits are cleared; gives back what was there.
     pub fn insert(&mut self, prefix: IpNet, value: T) -> Option<T> {
-        let before = self.entries.insert(prefix.trunc(), value);
-        self.ipv4 += usize::from(before.is_none() && is_ipv4(&prefix));
-        before
+        self.0.insert(prefix.trunc(), value)
     }
 
     /// Takes away what is at exactly this prefix.
     pub fn remove(&mut self, prefix: &IpNet) -> Option<T> {
-        let removed = self.entries.remove(&prefix.trunc());
-        self.ipv4 -= usize::from(removed.is_some() && is_ipv4(prefix));
-        removed
+        self.0.remove(&prefix.trunc())
     }
 
     /// What is at exactly this prefix.
     pub fn get(&self, prefix: &IpNet) -> Option<&T> {
-        self.entries.get(&prefix.trunc())
+        self.0.get(&prefix.trunc())
     }
 
     /// The longest prefix that holds the address, and its value.
     pub fn lookup(&self, address: IpAddr) -> Option<(IpNet, &T)> {
         longest(address, |key| {
-            let (prefix, value) = self.entries.range(..=key).next_back()?;
+            let (prefix, value) = self.0.range(..=key).next_back()?;
             Some((*prefix, (*prefix, value)))
         })
     }
 
     /// Everything, sorted: IPv4 before IPv6, and a prefix right before everything inside it.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (IpNet, &T)> {
-        self.entries.iter().map(|(prefix, value)| (*prefix, value))
+        self.0.iter().map(|(prefix, value)| (*prefix, value))
     }
 
     /// How many prefixes.
     pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// How many prefixes of a family.
-    pub fn len_of(&self, family: Family) -> usize {
-        if family == Family::IPV4_UNICAST { self.ipv4 } else { self.len() - self.ipv4 }
+        self.0.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.0.is_empty()
+    }
+
+    /// Takes away what is not to stay.
+    pub fn retain(&mut self, mut stays: impl FnMut(&IpNet, &T) -> bool) {
+        self.0.retain(|prefix, value| stays(prefix, value));
     }
 
     /// Takes everything away.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.0.clear();
     }
 }
 
 impl<T> Default for PrefixMap<T> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), ipv4: 0 }
+        Self(BTreeMap::new())
     }
 }
 
 impl<T> FromIterator<(IpNet, T)> for PrefixMap<T> {
     fn from_iter<I: IntoIterator<Item = (IpNet, T)>>(entries: I) -> Self {
-        let mut map = Self::default();
-        for (prefix, value) in entries {
-            map.insert(prefix, value);
-        }
-        map
+        Self(entries.into_iter().map(|(prefix, value)| (prefix.trunc(), value)).collect())
     }
-}
-
-const fn is_ipv4(prefix: &IpNet) -> bool {
-    matches!(prefix, IpNet::V4(_))
 }
 
 /// The longest match in anything sorted. `floor` gives the last entry that is not behind a key.

@@ -218,3 +218,61 @@ fn stale_routes_are_kept_until_said_again_or_dropped() {
     assert_eq!(peer.drop_stale(None), 1);
     assert_eq!((peer.len(), peer.stale_len()), (2, 0));
 }
+
+/// What can be done to a peer's table that has to do with staleness.
+#[derive(Clone, Debug)]
+enum Step {
+    Announce(IpNet),
+    Withdraw(IpNet),
+    Mark(Family),
+    Drop(Option<Family>),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let family = prop::sample::select(vec![Family::IPV4_UNICAST, Family::IPV6_UNICAST]);
+    prop_oneof![
+        4 => prefix().prop_map(Step::Announce),
+        1 => prefix().prop_map(Step::Withdraw),
+        1 => family.clone().prop_map(Step::Mark),
+        1 => prop::option::of(family).prop_map(Step::Drop),
+    ]
+}
+
+proptest! {
+    /// The slow way to it: a set of the prefixes that are stale.
+    #[test]
+    fn stale_is_what_was_said_before_the_mark_and_not_since(steps in vec(step(), 0..80)) {
+        let mut peer = AdjRibIn::default();
+        let (mut held, mut stale) = (BTreeSet::new(), BTreeSet::new());
+        let is_meant = |family: &Option<Family>, prefix: &IpNet| family.is_none_or(|f| Family::of(prefix) == f);
+        for step in steps {
+            match step {
+                Step::Announce(prefix) => {
+                    let prefixes = vec![prefix];
+                    let announced = vec![Announced { attributes: med(1), prefixes }];
+                    peer.apply(Change { withdrawn: Vec::new(), announced });
+                    held.insert(prefix.trunc());
+                    stale.remove(&prefix.trunc());
+                }
+                Step::Withdraw(prefix) => {
+                    peer.apply(Change { withdrawn: vec![prefix], announced: Vec::new() });
+                    held.remove(&prefix.trunc());
+                    stale.remove(&prefix.trunc());
+                }
+                Step::Mark(family) => {
+                    peer.mark_stale(family);
+                    stale.extend(held.iter().filter(|prefix| is_meant(&Some(family), prefix)));
+                }
+                Step::Drop(family) => {
+                    let gone: Vec<IpNet> = stale.iter().filter(|p| is_meant(&family, p)).copied().collect();
+                    prop_assert_eq!(peer.drop_stale(family), gone.len());
+                    held.retain(|prefix| !gone.contains(prefix));
+                    stale.retain(|prefix| !gone.contains(prefix));
+                }
+            }
+            prop_assert_eq!(peer.stale_len(), stale.len());
+            prop_assert!(peer.iter().map(|(prefix, _)| prefix).eq(held.iter().copied()));
+            prop_assert!(held.iter().all(|prefix| peer.is_stale(prefix) == stale.contains(prefix)));
+        }
+    }
+}

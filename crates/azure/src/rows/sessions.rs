@@ -226,8 +226,8 @@ async fn row_28_only_circuits_have_bfd() {
     assert_eq!(parameters, [(300, 3), (300, 3)]);
     let primary = edge.session(&mock, id(GW, 0, 0), |_| ());
     primary.is_up().await;
-    mock.lost_by_bfd(id(GW, 0, 0)).await;
-    primary.until_told(ErrorCode(6, 10)).await;
+    mock.lost_by_bfd(id(GW, 0, 0));
+    primary.until_told(ErrorCode::CEASE_BFD_DOWN).await;
     primary.until(|status| status.counters.established == 2).await;
 }
 

@@ -4,7 +4,6 @@ use super::{Mock, Session, stop_all};
 use crate::config::SessionId;
 use crate::gateway::kind::Bfd;
 use crate::maintenance::{Cause, Schedule, Step};
-use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::Peer;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -73,13 +72,8 @@ impl Mock {
 
     /// BFD has lost the peer: the session ends now and not at the end of the hold time (RFC 5882 §4.2, Cease/10 of RFC
     /// 9384), and is dialled again.
-    pub async fn lost_by_bfd(&self, id: SessionId) {
-        for session in self.sessions.iter().filter(|session| session.id == id) {
-            session.peer.stop(Notification::new(ErrorCode(6, 10))).await;
-            if !session.stopped.load(Ordering::Relaxed) {
-                session.peer.start();
-            }
-        }
+    pub fn lost_by_bfd(&self, id: SessionId) {
+        self.sessions.iter().filter(|session| session.id == id).for_each(|session| session.peer.bfd_down());
     }
 }
 

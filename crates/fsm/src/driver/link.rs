@@ -65,9 +65,43 @@ impl Link {
                 if self.read(&mut scratch)? == Some(0) {
                     return io::Result::Ok(());
                 }
+                // A peer that talks on must not keep the others, and this timeout, from their turn: with tokio's
+                // `readable` there is always more.
+                tokio::task::yield_now().await;
             }
         };
         // A connection that breaks is closed by the peer, too.
         timeout(FAREWELL, goodbye).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{future::poll_fn, io::Write, pin::pin};
+    use tokio::net::TcpListener;
+
+    /// What others would have had their turn after: each time that it gives up its own.
+    #[tokio::test]
+    async fn a_peer_that_talks_on_after_the_last_words_is_heard_in_turns() {
+        let listener = TcpListener::bind("127.0.22.1:0").await.unwrap();
+        let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        peer.set_nonblocking(true).unwrap();
+        let mut said = 0;
+        while let Ok(n) = peer.write(&[0xFF; 65_536]) {
+            said += n;
+        }
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(said > 65_536, "the kernel holds {said}");
+
+        let mut turns = 0;
+        let mut farewell = pin!(Link::new(stream).farewell());
+        let closed = poll_fn(|context| {
+            turns += 1;
+            farewell.as_mut().poll(context)
+        });
+        assert!(closed.await);
+        assert!(turns >= said / 1024, "{said} octets in {turns} turns");
     }
 }

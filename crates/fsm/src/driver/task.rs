@@ -25,7 +25,7 @@ use tokio::{
     task::JoinSet,
     time::{Sleep, sleep_until},
 };
-use tracing::{Span, debug, error, info, warn};
+use tracing::{Level, Span, debug, enabled, error, info, warn};
 
 type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
@@ -37,6 +37,12 @@ const FAREWELLS: usize = 4;
 
 /// Lines that one peer may log in a second.
 const LINES: u32 = 50;
+
+/// How many more if they say that a session has begun or ended, and why: that must not drown in what came before it.
+const RESERVED: u32 = 10;
+
+/// Read from one peer before the others have their turn: some hundred messages, if they are small.
+const READ: usize = 16_384;
 
 /// Written to one peer before the others have their turn.
 const TURN: usize = 16 * ROOM;
@@ -58,8 +64,9 @@ pub(super) struct Task {
     state: State,
     since: Instant,
     news: News,
-    /// Lines of this second, and when it began.
+    /// Lines of this second, those that were too many, and when it began.
     told_lines: u32,
+    left_out: u32,
     told_since: Instant,
     /// When there is room again for what was not told: the state, or the table.
     tell_again_at: Option<Instant>,
@@ -112,6 +119,7 @@ impl Task {
             since: now(),
             news: News::default(),
             told_lines: 0,
+            left_out: 0,
             told_since: now(),
             tell_again_at: None,
             told_state: State::Idle,
@@ -124,18 +132,20 @@ impl Task {
         let routes = self.wanted.borrow_and_update().clone();
         self.handle(Input::Routes(routes));
         self.handle(Input::Start);
+        let mut heard = false;
         loop {
             let more = self.settle();
             if self.has_nothing_left() && self.registry.as_ref().is_some_and(|all| all.retire(&self.shared)) {
                 return self.span.in_scope(|| info!("dynamic neighbor gone"));
             }
-            let woken = self.wait(more).await;
-            let heard = matches!(woken, Woken::Ready(..));
-            self.woken(woken);
             if heard {
-                // A peer that never stops talking must not keep the others, and the clock, from their turn.
+                // A peer that never stops talking must not keep the others, and the clock, from their turn. What it said is
+                // done with: a thousand of them must not hold theirs at once.
                 tokio::task::yield_now().await;
             }
+            let woken = self.wait(more).await;
+            heard = matches!(woken, Woken::Ready(..));
+            self.woken(woken);
         }
     }
 
@@ -189,17 +199,23 @@ impl Task {
 
     /// Logs for the peer, but for no peer without end.
     fn tell(&mut self, line: impl FnOnce()) {
+        self.tell_up_to(LINES, line);
+    }
+
+    fn tell_up_to(&mut self, limit: u32, line: impl FnOnce()) {
         let now = now();
         if now.duration_since(self.told_since) >= Duration::from_secs(1) {
-            let left_out = self.told_lines.saturating_sub(LINES);
+            let left_out = std::mem::take(&mut self.left_out);
             if left_out > 0 {
                 self.span.in_scope(|| warn!(left_out, "more was to be told"));
             }
             (self.told_since, self.told_lines) = (now, 0);
         }
-        self.told_lines = self.told_lines.saturating_add(1);
-        if self.told_lines <= LINES {
+        if self.told_lines < limit {
+            self.told_lines += 1;
             self.span.in_scope(line);
+        } else {
+            self.left_out = self.left_out.saturating_add(1);
         }
     }
 
@@ -208,7 +224,10 @@ impl Task {
     }
 
     fn open_inbox(&mut self) {
-        let Held { wish, stream, new_key, ask_again } = self.shared.inbox.take();
+        let Held { wish, stream, new_key, bfd_down, ask_again } = self.shared.inbox.take();
+        if bfd_down {
+            self.handle(Input::BfdDown);
+        }
         match wish {
             Some(Wish::Start) => self.handle(Input::Start),
             Some(Wish::Stop(notification, told)) => {
@@ -446,7 +465,11 @@ impl Task {
     }
 
     fn event(&mut self, event: Event) {
-        self.tell(|| log(&event));
+        // What nobody will see takes no room from what somebody should.
+        if !is_detail(&event) || enabled!(Level::DEBUG) {
+            let is_of_session = matches!(event, Event::Up(_) | Event::Down(_));
+            self.tell_up_to(if is_of_session { LINES + RESERVED } else { LINES }, || log(&event));
+        }
         match event {
             Event::Down(down) | Event::Failed(down) => {
                 self.news.last_down = Some(down);
@@ -516,7 +539,7 @@ impl Task {
 
 thread_local! {
     /// Octets read, before they are handed to a session: one buffer for all peers of a thread.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; ROOM]);
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
 }
 
 /// The runtime's clock, so that a test may stop it.
@@ -540,6 +563,11 @@ async fn ready(link: &Option<Link>) -> io::Result<()> {
         Some(link) => link.ready().await.map(drop),
         None => std::future::pending().await,
     }
+}
+
+/// Whether it is logged for those who debug.
+const fn is_detail(event: &Event) -> bool {
+    matches!(event, Event::Received(_) | Event::Said(_) | Event::Learned { .. })
 }
 
 fn log(event: &Event) {

@@ -27,19 +27,37 @@
 //!
 //! # The events of RFC 4271 §8.1
 //!
+//! Every one of them, and what becomes of it; "optional" is the RFC's word for what a speaker need not have.
+//!
 //! | event | here |
 //! |---|---|
-//! | 1, 3-5 Manual/AutomaticStart | [`Input::Start`]; [`Mode::Passive`] is PassiveTcpEstablishment |
-//! | 2, 8 Manual/AutomaticStop | [`Input::Stop`] |
-//! | 6, 7 AutomaticStart with DampPeerOscillations | IdleHoldTime grows, see `Backoff` |
-//! | 9 ConnectRetryTimer, 13 IdleHoldTimer | [`Input::Timeout`], timers of the peer |
-//! | 10 HoldTimer, 11 KeepaliveTimer, 12 DelayOpenTimer, 29 SendHoldTimer (RFC 9687) | [`Input::Timeout`], timers of the connection |
-//! | 14, 15 TcpConnection_Valid, Tcp_CR_Invalid | the listener: it knows the peers by address |
+//! | 1 ManualStart | [`Input::Start`] |
+//! | 2 ManualStop | [`Input::Stop`]: withdraws, sends the NOTIFICATION, and stays Idle |
+//! | 3 AutomaticStart (optional) | IdleHoldTimer, and the driver's first [`Input::Start`]: there is no difference to the manual one |
+//! | 4 ManualStart_with_PassiveTcpEstablishment (optional) | [`Input::Start`] with [`Mode::Passive`] |
+//! | 5 AutomaticStart_with_PassiveTcpEstablishment (optional) | likewise; a dynamic neighbor starts when it dials |
+//! | 6 AutomaticStart_with_DampPeerOscillations (optional) | IdleHoldTime grows, see `Backoff` |
+//! | 7 AutomaticStart_with_DampPeerOscillations_and_PassiveTcpEstablishment (optional) | likewise, with [`Mode::Passive`] |
+//! | 8 AutomaticStop (optional) | limits of prefixes (`limits`); what else an automaton decides arrives as [`Input::Stop`] |
+//! | 9 ConnectRetryTimer_Expires | [`Input::Timeout`], a timer of the peer: dials again |
+//! | 10 HoldTimer_Expires | [`Input::Timeout`], a timer of the connection: NOTIFICATION 4/0 |
+//! | 11 KeepaliveTimer_Expires | [`Input::Timeout`], a timer of the connection: KEEPALIVE |
+//! | 12 DelayOpenTimer_Expires (optional) | [`Input::Timeout`], a timer of the connection: OPEN |
+//! | 13 IdleHoldTimer_Expires (optional) | [`Input::Timeout`], a timer of the peer: leaves Idle |
+//! | 14 TcpConnection_Valid (optional) | a SYN is the kernel's: its backlog is the "tracking", the next row's check comes with 17 |
+//! | 15 Tcp_CR_Invalid (optional) | the registry of the driver closes what is of no neighbor; a wrong key or TTL (RFC 2385, RFC 5082) is dropped by the kernel |
 //! | 16 Tcp_CR_Acked | [`Input::Connected`] with [`Direction::Outgoing`] |
 //! | 17 TcpConnectionConfirmed | [`Input::Connected`] with [`Direction::Incoming`] |
 //! | 18 TcpConnectionFails | [`Input::ConnectFailed`], [`Input::Closed`] |
-//! | 19-28 messages and their errors | [`Input::Bytes`] |
-//! | 23 OpenCollisionDump | decided in `collision`, from both connections at once |
+//! | 19 BGPOpen | [`Input::Bytes`], `open_sent` |
+//! | 20 BGPOpen with DelayOpenTimer running (optional) | [`Input::Bytes`], `delayed`: our OPEN goes at once |
+//! | 21 BGPHeaderErr, 22 BGPOpenMsgErr | [`Input::Bytes`]: the decoder's errors, and what `negotiate` refuses |
+//! | 23 OpenCollisionDump (optional) | decided in `collision`, from both connections at once; Established too, where the peer has restarted (RFC 4724 §5) |
+//! | 24 NotifMsgVerErr, 25 NotifMsg | [`Input::Bytes`]: both end the connection, and the first is no reason to try another version: there is only one |
+//! | 26 KeepAliveMsg, 27 UpdateMsg | [`Input::Bytes`], `open_confirm` and `established` |
+//! | 28 UpdateMsgErr | [`Input::Bytes`]: as RFC 7606 has it, few of them end the session |
+//! | 29 SendHoldTimer_Expires (RFC 9687) | [`Input::Timeout`], a timer of the connection: NOTIFICATION 8/0 |
+//! | none: BFD, as if the HoldTimer had expired (RFC 5882 §4.2.1) | [`Input::BfdDown`] |
 //!
 //! One arrow differs: a dial that fails leads to Active, not to Idle (§8.2.2, Connect, event 18), since an Idle peer refuses
 //! connections, and the other side may well succeed where we did not.
@@ -74,6 +92,9 @@ use std::{
 
 /// What one peer announced and was accepted; shared with whoever wants to read it.
 pub type Learned = Arc<Mutex<AdjRibIn>>;
+
+/// Outputs that there is room for all the time.
+const OUTPUTS: usize = 32;
 
 /// The peer's state while no connection says more.
 #[derive(Clone, Copy, Debug)]
@@ -135,13 +156,19 @@ impl Session {
             Input::Timeout => self.timeout(now),
             Input::Routes(routes) => self.want(now, routes),
             Input::AskAgain => self.connections.iter_mut().flatten().for_each(|c| c.ask_again()),
+            Input::BfdDown => self.bfd_down(now),
         }
         self.watch_sending(now);
     }
 
-    /// What is to be done next; `None` when all has been asked for.
+    /// What is to be done next; `None` when all has been asked for. After thousands of messages at once, what held their
+    /// events is given back: a thousand peers may well have done that once.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let next = self.outputs.pop_front();
+        if next.is_none() && self.outputs.capacity() > OUTPUTS {
+            self.outputs = VecDeque::new();
+        }
+        next
     }
 
     /// Appends octets for the connection: whole messages, and no UPDATE that would make `out` longer than `room`, but at
@@ -291,6 +318,19 @@ impl Session {
                 connection.leave(now, last_word);
             } else {
                 self.end(now, direction, Ending::Stopped(notification.clone()));
+            }
+        }
+    }
+
+    /// RFC 9384 §3, and §4 with graceful restart. Only of an Established session: one that comes up has timers of its own, and a restart
+    /// that is under way takes BFD down as a side effect (RFC 5882 §4.3.2).
+    fn bfd_down(&mut self, now: Instant) {
+        for direction in Direction::ALL {
+            let established = self.connections[direction as usize].as_ref().and_then(|c| c.established());
+            if let Some(negotiated) = established {
+                let notification = Notification::new(ErrorCode::CEASE_BFD_DOWN);
+                let ending = Ending::Sent(restart::last_word(notification, Some(negotiated)));
+                self.end(now, direction, ending);
             }
         }
     }

@@ -125,6 +125,10 @@ impl File {
         let own = gateways.flat_map(|g| (0..g.instances.len()).flat_map(|i| own_addresses(g, i)));
         let own: Vec<IpAddr> = own.map(IpAddr::V4).collect();
         let neighbors = self.edge.iter().flat_map(|edge| &edge.get_ref().neighbor);
+        for range in neighbors.clone().filter_map(|neighbor| neighbor.range.as_ref()) {
+            let error = Diagnostic::error(range.span(), "in the lab nobody dials from a range");
+            out.push(error.hint("address = one of the gateway's"));
+        }
         let addresses = neighbors.filter_map(|neighbor| neighbor.address.as_ref());
         for stranger in addresses.filter(|address| !own.contains(address.get_ref())) {
             let message = format!("no instance of a gateway has the address {}", stranger.get_ref());

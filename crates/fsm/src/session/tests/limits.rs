@@ -113,7 +113,7 @@ fn a_limit_is_of_each_family() {
 /// The peer that dials, 0, is told no more prefixes than this.
 fn telling(excess: Excess) -> Pair {
     let left = PeerConfig { max_prefixes_out: Some(PrefixLimit::new(2, excess)), ..config() };
-    let mut pair = Pair::new(left.clone(), PeerConfig { mode: Mode::Passive, ..mirrored(&config()) });
+    let mut pair = Pair::new(left, PeerConfig { mode: Mode::Passive, ..mirrored(&config()) });
     announce(&mut pair, ["0.0.0.0/0", "203.0.113.7/32"]);
     pair.run(SECOND);
     assert_eq!(pair.ends[1].learned().len(), 2);

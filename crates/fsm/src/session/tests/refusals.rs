@@ -74,6 +74,23 @@ fn a_route_for_customers_only_is_not_taken_from_a_customer() {
     );
 }
 
+/// RFC 9234 §5: what comes from above is marked where it comes in, by whoever knows that it does.
+#[test]
+fn a_route_from_above_is_marked_for_customers_only() {
+    for (ours, theirs, marked) in [
+        (Role::Customer, Role::Provider, Some(Asn(65010))),
+        (Role::Peer, Role::Peer, Some(Asn(65010))),
+        (Role::Provider, Role::Customer, None),
+    ] {
+        let right = PeerConfig { role: Some(ours), mode: Mode::Passive, ..mirrored(&config()) };
+        let mut pair = Pair::new(PeerConfig { role: Some(theirs), ..config() }, right);
+        pair.input(0, Input::Routes(routes(["0.0.0.0/0"])));
+        pair.run(SECOND);
+        let learned = pair.ends[1].session.learned().lock().unwrap();
+        assert_eq!(learned.get(&"0.0.0.0/0".parse().unwrap()).unwrap().only_to_customer, marked);
+    }
+}
+
 #[test]
 fn a_speaker_that_only_dials_refuses_connections() {
     let mut pair = Pair::new(PeerConfig { mode: Mode::Active, ..config() }, mirrored(&config()));
@@ -187,4 +204,37 @@ fn within_an_as_routes_carry_a_local_preference_and_no_path() {
     let learned = pair.ends[1].session.learned().lock().unwrap();
     let attributes = learned.get(&"0.0.0.0/0".parse().unwrap()).unwrap();
     assert_eq!((attributes.local_pref, attributes.as_path.hops()), (Some(100), 0));
+}
+
+/// What 1 holds when 0 says these attributes of the default route.
+fn taken(left: PeerConfig, right: PeerConfig, attributes: Attributes) -> Vec<String> {
+    let mut pair = Pair::new(left, PeerConfig { mode: Mode::Passive, ..right });
+    let route =
+        quadzero_rib::Route { prefix: "0.0.0.0/0".parse().unwrap(), attributes: Arc::new(attributes) };
+    pair.input(0, Input::Routes(Arc::new(RouteSet::new([route]))));
+    pair.run(SECOND);
+    assert_eq!(pair.states(), [State::Established; 2], "the session stays");
+    pair.ends[1].learned()
+}
+
+/// RFC 4271 §6.3: the peer's first AS, unless it is a route server (RFC 7947 §2.2.2.1).
+#[test]
+fn a_route_server_may_leave_its_own_as_out() {
+    let path =
+        Attributes { as_path: quadzero_codec::AsPath::sequence([Asn(65030)]), ..Attributes::default() };
+    assert_eq!(taken(config(), mirrored(&config()), path.clone()), [""; 0]);
+    let client = PeerConfig { role: Some(Role::RouteServerClient), ..mirrored(&config()) };
+    let server = PeerConfig { role: Some(Role::RouteServer), ..config() };
+    assert_eq!(taken(server, client, path), ["0.0.0.0/0"]);
+}
+
+/// RFC 4271 §6.3.
+#[test]
+fn a_route_to_us_by_ourselves_is_not_taken() {
+    for (next_hop, expected) in [("192.0.2.2", &[][..]), ("192.0.2.9", &["0.0.0.0/0"])] {
+        let next_hop = NextHop::Address(next_hop.parse().unwrap());
+        let as_path = quadzero_codec::AsPath::sequence([Asn(65010)]);
+        let attributes = Attributes { next_hop, as_path, ..Attributes::default() };
+        assert_eq!(taken(config(), mirrored(&config()), attributes), expected);
+    }
 }

@@ -1,13 +1,16 @@
 //! The edge: who we are, what we announce, and to whom.
 
 mod azure;
+mod bfd;
 mod file;
 mod limits;
 mod neighbor;
+mod range;
 mod routes;
 
 pub use file::AzureKind;
 pub(super) use file::File;
+pub use range::Range;
 
 pub(super) use azure::breach;
 pub(super) use neighbor::{key_in_file, unique};
@@ -15,6 +18,8 @@ pub(super) use neighbor::{key_in_file, unique};
 use super::diagnostic::{Diagnostic, Severity, Span};
 use super::get;
 use super::reader::Record;
+use ipnet::IpNet;
+use quadzero_bfd::Parameters;
 use quadzero_codec::{Asn, RouterId};
 use quadzero_fsm::{Mode, PeerConfig};
 use quadzero_policy::{NeighborPolicy, Policy};
@@ -40,10 +45,14 @@ pub struct Edge {
 /// A neighbor as the program uses it.
 #[derive(Clone, Debug)]
 pub struct Neighbor {
-    /// For the state machine.
+    /// For the state machine; what each neighbor of a range is, but for its address.
     pub peer: PeerConfig,
+    /// Whoever dials from there is such a neighbor.
+    pub range: Option<Range>,
     /// For the policy.
     pub policy: NeighborPolicy,
+    /// How closely BFD watches the path to it, if it does.
+    pub bfd: Option<Parameters>,
     /// The kind of Azure's gateway that it is, if it is one.
     pub azure: Option<AzureKind>,
 }
@@ -96,6 +105,7 @@ impl File {
         out: &mut Vec<Diagnostic>,
     ) -> Option<Neighbor> {
         routes::check_announce(self, keys, out);
+        let bfd = bfd::parameters(keys, out);
         let peer = neighbor::peer(bgp, keys, folder, out)?;
         routes::check_next_hop(self, keys, &peer.families, out);
         let told = routes::neighbor_policy(keys, &peer);
@@ -114,7 +124,7 @@ impl File {
             rules.check_peer(&peer);
             rules.check_routes(self, decisions.as_deref().unwrap_or_default());
         }
-        Some(Neighbor { peer, policy: told, azure: keys.azure_kind() })
+        Some(Neighbor { peer, range: range::range(keys), policy: told, bfd, azure: keys.azure_kind() })
     }
 }
 
@@ -126,6 +136,13 @@ impl file::Neighbor {
     /// The kind of Azure's gateway that it is.
     fn azure_kind(&self) -> Option<AzureKind> {
         get(&self.azure.as_ref()?.get_ref().kind)
+    }
+}
+
+impl Neighbor {
+    /// Its address, or its range.
+    pub fn whose(&self) -> IpNet {
+        self.range.map_or_else(|| self.peer.transport.remote.ip().into(), |range| range.prefix)
     }
 }
 

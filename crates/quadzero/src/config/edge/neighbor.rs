@@ -1,7 +1,7 @@
 //! A neighbor of the file becomes the state machine's [`PeerConfig`].
 
 use super::file::{self, AzureKind, Bgp};
-use super::limits;
+use super::{limits, range};
 use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::get;
 use crate::config::input;
@@ -28,13 +28,21 @@ pub(super) fn merged(file: &file::File, out: &mut Vec<Diagnostic>) -> Vec<file::
     let mut neighbors = file.neighbor.clone();
     if let Some(defaults) = &file.neighbor_defaults {
         let defaults = defaults.get_ref();
-        let own = [defaults.name.as_ref().map(Spanned::span), defaults.address.as_ref().map(Spanned::span)];
+        let own = [
+            defaults.name.as_ref().map(Spanned::span),
+            defaults.address.as_ref().map(Spanned::span),
+            defaults.range.as_ref().map(Spanned::span),
+        ];
         for span in own.into_iter().flatten() {
-            out.push(Diagnostic::error(span, "name and address are a neighbor's own, never a default"));
+            out.push(Diagnostic::error(
+                span,
+                "name, address and range are a neighbor's own, never a default",
+            ));
         }
         neighbors.iter_mut().for_each(|neighbor| neighbor.inherit(defaults));
     }
     unique(neighbors.iter().filter_map(|n| n.address.as_ref()), "address", out);
+    unique(neighbors.iter().filter_map(|n| n.range.as_ref()), "range", out);
     unique(neighbors.iter().filter_map(|n| n.name.as_ref()), "name", out);
     neighbors
 }
@@ -65,23 +73,24 @@ pub(super) fn peer(
     folder: &Path,
     out: &mut Vec<Diagnostic>,
 ) -> Option<PeerConfig> {
-    let lacks = |key: &str| !neighbor.has(key);
-    out.extend(lacks("address").then(|| missing::<IpAddr>(neighbor.span(), "address")));
-    out.extend(lacks("remote-as").then(|| missing::<Asn>(neighbor.span(), "remote-as")));
+    let address = range::address(neighbor, out);
+    let range = range::range(neighbor);
+    out.extend((!neighbor.has("remote-as")).then(|| missing::<Asn>(neighbor.span(), "remote-as")));
     let timers = timers(neighbor, out);
     let md5 = md5(neighbor, folder, out);
-    let families = families(neighbor, out);
-    let transport = transport(neighbor, md5, out);
+    let families = families(neighbor, address, out);
+    let transport = transport(neighbor, address, md5, out);
     check_role(bgp, neighbor, out);
     check_listening(bgp, neighbor, out);
     let (max_prefixes, max_prefixes_out) = limits::limits(neighbor, out);
-    let address = get(&neighbor.address)?;
+    let address = address?;
+    let called = range.map_or_else(|| address.to_string(), |range| range.prefix.to_string());
     Some(PeerConfig {
-        name: get(&neighbor.name).unwrap_or_else(|| address.to_string()),
+        name: get(&neighbor.name).unwrap_or(called),
         local_as: get(&bgp.asn).unwrap_or(Asn::TRANS),
         router_id: get(&bgp.router_id).or(RouterId::new(Ipv4Addr::LOCALHOST))?,
         remote_as: get(&neighbor.remote_as).unwrap_or(Asn::TRANS),
-        mode: get(&neighbor.mode).unwrap_or_default(),
+        mode: if range.is_some() { Mode::Passive } else { get(&neighbor.mode).unwrap_or_default() },
         families,
         timers,
         damp_peer_oscillations: get(&neighbor.damp_peer_oscillations).unwrap_or(true),
@@ -155,9 +164,9 @@ fn check_timers(keys: &file::TimerKeys, timers: &Timers, out: &mut Vec<Diagnosti
     }
 }
 
-fn families(neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) -> Vec<Family> {
+fn families(neighbor: &file::Neighbor, address: Option<IpAddr>, out: &mut Vec<Diagnostic>) -> Vec<Family> {
     let Some(list) = &neighbor.families else {
-        let is_ipv6 = get(&neighbor.address).is_some_and(|address: IpAddr| address.is_ipv6());
+        let is_ipv6 = address.is_some_and(|address| address.is_ipv6());
         return vec![if is_ipv6 { Family::IPV6_UNICAST } else { Family::IPV4_UNICAST }];
     };
     if list.get_ref().is_empty() {
@@ -170,10 +179,16 @@ fn families(neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) -> Vec<Family>
     list.get_ref().iter().map(|family| *family.get_ref()).collect()
 }
 
-fn transport(neighbor: &file::Neighbor, md5: Option<Md5Key>, out: &mut Vec<Diagnostic>) -> Option<Transport> {
+fn transport(
+    neighbor: &file::Neighbor,
+    address: Option<IpAddr>,
+    md5: Option<Md5Key>,
+    out: &mut Vec<Diagnostic>,
+) -> Option<Transport> {
     let (ttl, min_ttl) = ttl(neighbor, out);
-    let address = neighbor.address.as_ref()?;
-    if address.get_ref().is_unspecified() || address.get_ref().is_multicast() {
+    let span = neighbor.address.as_ref().map(Spanned::span).or(neighbor.range.as_ref().map(Spanned::span))?;
+    let address = &Spanned::new(span, address?);
+    if neighbor.range.is_none() && (address.get_ref().is_unspecified() || address.get_ref().is_multicast()) {
         out.push(Diagnostic::error(address.span(), format!("{} is nobody's address", address.get_ref())));
     }
     if let Some(local) = &neighbor.local_address {
