@@ -77,13 +77,12 @@ fn pair(rng: &mut Rng, i: u8, edge_as: Asn) -> PairPlan {
     let most = [(90, 90), (180, 180), (180, 90), (60, 180)];
     let holds = if once_in(rng, 3) { any(rng, &few) } else { any(rng, &most) };
     let config = |rng: &mut Rng, side: usize| {
-        let ases = [edge_as, peer_as];
         let (local, remote) = (own[side][usize::from(over_v6)], own[1 - side][usize::from(over_v6)]);
         PeerConfig {
             name: format!("{side}-{i}"),
-            local_as: ases[side],
+            local_as: [edge_as, peer_as][side],
             router_id: router_id(rng, side, i),
-            remote_as: ases[1 - side],
+            remote_as: [peer_as, edge_as][side],
             mode: modes[side],
             families: families.clone(),
             timers: timers(rng, [holds.0, holds.1][side]),
