@@ -151,6 +151,20 @@ fn what_a_refresh_has_not_said_again_yet_still_counts() {
     assert_eq!(pair.ends[1].learned(), ["0.0.0.0/0", "203.0.113.7/32"]);
 }
 
+/// RFC 8538 §5.1: a peer that keeps our routes over any other NOTIFICATION is told not to.
+#[test]
+fn excess_is_a_hard_reset_where_notifications_are_covered_by_graceful_restart() {
+    let mut pair = restarting(drop_for(Some(MINUTE)));
+    pair.input(1, Input::Routes(routes(["198.51.100.0/24"])));
+    pair.run(SECOND);
+    announce(&mut pair, THREE);
+    assert_eq!(pair.ends[1].learned(), [""; 0]);
+    assert_eq!(pair.ends[0].learned(), [""; 0]);
+    let reason = "down: NOTIFICATION received: Cease: Hard Reset (6/9), \
+                  Cease: Maximum Number of Prefixes Reached (6/1)";
+    assert_eq!(pair.ends[0].story().last().map(String::as_str), Some(reason));
+}
+
 /// UPDATE with WITHDRAWN ROUTES and NLRI, both of /32s out of 203.0.113.0/24.
 fn update(withdrawn: &[u8], announced: &[u8]) -> Vec<u8> {
     let nlri = |hosts: &[u8]| hosts.iter().flat_map(|host| [32, 203, 0, 113, *host]).collect::<Vec<_>>();
