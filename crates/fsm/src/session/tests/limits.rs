@@ -165,6 +165,25 @@ fn excess_is_a_hard_reset_where_notifications_are_covered_by_graceful_restart() 
     assert_eq!(pair.ends[0].story().last().map(String::as_str), Some(reason));
 }
 
+/// A peer that restarts gracefully may open a second connection (RFC 4724 §5): that is no way around the wait.
+#[test]
+fn another_connection_of_the_peer_ends_together_with_the_one_of_excess() {
+    let capabilities =
+        Capabilities { graceful_restart: crate::RestartTime::new(60), ..Capabilities::default() };
+    let left = PeerConfig { capabilities, mode: Mode::Passive, ..config() };
+    let limit = Some(PrefixLimit::new(1, drop_for(None)));
+    let right = PeerConfig { max_prefixes: limit, mode: Mode::Both, ..mirrored(&left) };
+    let mut pair = Pair::new(left, right);
+    pair.run(SECOND);
+    let addresses = Addresses { local: address(1), remote: address(0) };
+    pair.input(1, Input::Connected(Direction::Incoming, addresses));
+    let session = &mut pair.ends[1].session;
+    assert!(session.connections.iter().all(Option::is_some));
+    session.handle(pair.now, Input::Bytes(Direction::Outgoing, &update(&[], &[7, 8])));
+    assert!(session.connections.iter().all(Option::is_none));
+    assert_eq!((session.state(), session.deadline()), (State::Idle, None));
+}
+
 /// UPDATE with WITHDRAWN ROUTES and NLRI, both of /32s out of 203.0.113.0/24.
 fn update(withdrawn: &[u8], announced: &[u8]) -> Vec<u8> {
     let nlri = |hosts: &[u8]| hosts.iter().flat_map(|host| [32, 203, 0, 113, *host]).collect::<Vec<_>>();
