@@ -140,3 +140,26 @@ async fn a_key_that_was_wrong_is_right_with_the_next_dial() {
     there.change_key("127.0.30.6/32".parse().unwrap(), Md5Key::new(b"right").as_ref()).unwrap();
     wait(&here, "established", |s| s.state == State::Established).await;
 }
+
+/// A connection from this address that nobody has accepted yet.
+fn unaccepted(from: &str, router: SocketAddr, key: Option<&str>) -> socket2::Socket {
+    let mut transport = testing::config().transport;
+    (transport.remote, transport.local) = (router, Some(from.parse().unwrap()));
+    let key = key.and_then(|key| Md5Key::new(key.as_bytes()));
+    let socket = sockopt::dialler(&transport, key.as_ref()).unwrap();
+    socket.set_nonblocking(false).unwrap();
+    socket.connect(&router.into()).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket
+}
+
+/// Who comes and goes is one neighbor, which may log so many lines a second, and not a new one with each connection.
+#[tokio::test]
+async fn a_neighbor_of_a_moment_is_known_for_a_second() {
+    let (router, address, _wanted) = router("127.0.30.8", "127.0.39.0/24", None);
+    let begun = tokio::time::Instant::now();
+    drop(unaccepted("127.0.39.1", address, None));
+    until("known", || !router.peers().is_empty()).await;
+    until("gone", || router.peers().is_empty()).await;
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+}
