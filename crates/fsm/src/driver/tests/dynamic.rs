@@ -153,6 +153,18 @@ fn unaccepted(from: &str, router: SocketAddr, key: Option<&str>) -> socket2::Soc
     socket
 }
 
+/// Whoever stops all may do so at the moment when one leaves.
+#[tokio::test]
+async fn stopping_a_neighbor_that_has_just_left_waits_for_nothing() {
+    let (router, address, _wanted) = router("127.0.30.7", "127.0.38.0/24", None);
+    let connection = unaccepted("127.0.38.1", address, None);
+    until("known", || !router.peers().is_empty()).await;
+    let peer = router.peers().remove(0);
+    drop(connection);
+    until("gone", || router.peers().is_empty()).await;
+    timeout(LIMIT / 2, peer.stop(bye())).await.unwrap();
+}
+
 /// Who comes and goes is one neighbor, which may log so many lines a second, and not a new one with each connection.
 #[tokio::test]
 async fn a_neighbor_of_a_moment_is_known_for_a_second() {
