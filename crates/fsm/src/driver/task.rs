@@ -330,6 +330,10 @@ impl Task {
             _ => Ok(()),
         };
         let prepared = secured.and_then(|()| sockopt::set_hops(&stream, transport)).and_then(|()| {
+            // It may have been opened before this key, or any, was there.
+            if let Some(key) = self.shared.key() {
+                sockopt::set_md5(&stream, known_by(&self.shared.config).into(), Some(&key))?;
+            }
             Ok(Addresses { local: stream.local_addr()?.ip(), remote: stream.peer_addr()?.ip() })
         });
         match prepared {
