@@ -179,11 +179,15 @@ async fn a_neighbor_of_a_moment_is_known_for_a_second() {
 /// A connection has the key that holds when it is taken, and not the one, or none, of when it was opened.
 #[tokio::test]
 async fn a_key_holds_for_connections_that_were_not_taken_yet() {
-    for (from, old) in [("127.0.42.1", Some("old")), ("127.0.42.2", None)] {
-        let (router, address, _wanted) = router("127.0.30.9", "127.0.42.0/24", old);
+    for (at, range, from, old) in [
+        ("127.0.30.9", "127.0.42.0/24", "127.0.42.1", Some("old")),
+        ("127.0.30.9", "127.0.42.0/24", "127.0.42.2", None),
+        ("::1", "::/64", "::1", Some("old")),
+    ] {
+        let (router, address, _wanted) = router(at, range, old);
         let socket = unaccepted(from, address, old);
         let new = Md5Key::new(b"new");
-        router.change_key("127.0.42.0/24".parse().unwrap(), new.as_ref()).unwrap();
+        router.change_key(range.parse().unwrap(), new.as_ref()).unwrap();
         sockopt::set_md5(&socket, address.ip().into(), new.as_ref()).unwrap();
         let mut stream = TcpStream::from_std(socket.into()).unwrap();
         let branch = testing::mirrored(&testing::config());
