@@ -67,6 +67,7 @@ impl File {
         }
         let bgp = self.bgp.as_ref()?.get_ref();
         let merged = neighbor::merged(self, out);
+        range::check_within(&merged, out);
         // Where something is wrong already, that may be why nothing is left to announce.
         let whole = policy.as_ref().filter(|_| !self.originate.is_empty() && !has_error(out));
         let mut silence = whole.map(routes::Silence::new);
