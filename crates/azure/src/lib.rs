@@ -6,7 +6,7 @@
 //!   ┌──────┐  BGP   ┌───────────────────────────────────────┐      ┌──────────────────────────────┐
 //!   │ edge │◄──────►│ speaker: the sessions (tokio)         │      │ effective: rows of a NIC     │
 //!   └──────┘        │   gateway: what is accepted, best,    ├─────►│ verdict: where a packet goes │
-//!                   │            shown and announced        │      │ kms: and whether that works  │
+//!                   │            shown and announced        │      │ service, kms: does it work   │
 //!                   └───────────────────▲───────────────────┘      └──────────────▲───────────────┘
 //!                                       └────────── config, checked by rules ─────┘
 //! ```
@@ -26,6 +26,7 @@ pub mod gateway;
 pub mod kms;
 pub mod maintenance;
 pub mod rules;
+pub mod service;
 pub mod speaker;
 pub mod verdict;
 

@@ -51,6 +51,12 @@ impl Mock {
         lasts
     }
 
+    /// Asks every peer for its routes once more, as Route Server does when a virtual network is added (RS-FAQ D, azure.md §8,
+    /// row 26).
+    pub fn ask_again(&self) {
+        self.sessions.iter().for_each(|session| session.peer.ask_again());
+    }
+
     /// The sessions that are to be watched by BFD, with its parameters (azure.md §8, row 28).
     pub fn bfd(&self) -> Vec<(SessionId, Bfd)> {
         let azure = self.azure();
