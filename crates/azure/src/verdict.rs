@@ -317,9 +317,10 @@ impl Nic<'_> {
         let sites: BTreeSet<&Site> = hops.iter().filter_map(|hop| self.site(hop)).collect();
         let mut faults = Vec::new();
         for Site { name, exit } in &sites {
-            walk.path.push(Stop::Site { name: name.clone(), exit: *exit });
-            let concerns = !private || *exit == Exit::Dead;
-            faults.extend(exit.fault().filter(|_| concerns).map(|fault| format!("site {name} {fault}")));
+            let exit = Some(*exit).filter(|exit| !private || *exit == Exit::Dead);
+            walk.path.push(Stop::Site { name: name.clone(), exit });
+            let fault = exit.and_then(Exit::fault);
+            faults.extend(fault.map(|fault| format!("site {name} {fault}")));
         }
         if !faults.is_empty() {
             walk.source = Some(Seen::None);

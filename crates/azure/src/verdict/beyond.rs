@@ -70,8 +70,8 @@ impl Exit {
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Azure => "Azure's",
-            Self::OnPremises => "on-premises'",
+            Self::Azure => "Azure",
+            Self::OnPremises => "on-premises",
             Self::Private => "private",
             Self::None => "none",
         })

@@ -1,8 +1,8 @@
 //! A packet's path behind the network interface that it leaves from, stop by stop.
 
-use super::{Exit, Words};
+use super::Exit;
 use crate::config::{Place, Preference};
-use crate::effective::{BeatenRow, Decision};
+use crate::effective::{Beaten, BeatenRow, Decision};
 use crate::gateway::{Hop, Table};
 use ipnet::Ipv4Net;
 use serde::Serialize;
@@ -39,8 +39,8 @@ pub enum Stop {
     Site {
         /// Its name.
         name: String,
-        /// Its way to the Internet.
-        exit: Exit,
+        /// Its way to the Internet, if the packet goes on.
+        exit: Option<Exit>,
     },
 }
 
@@ -98,9 +98,10 @@ impl fmt::Display for Stop {
             Self::Interface { subnet, decision } => write!(f, "{subnet}: {}", Followed(decision)),
             Self::Site { name, exit } => {
                 write!(f, "site {name}")?;
-                match exit.fault() {
-                    Some(fault) => write!(f, ", which {fault}"),
-                    None => f.write_str(", out by an address of its own"),
+                match exit.map(|exit| exit.fault()) {
+                    Some(Some(fault)) => write!(f, ", which {fault}"),
+                    Some(None) => f.write_str(", out by a public address of its own"),
+                    None => Ok(()),
                 }
             }
         }
@@ -129,10 +130,23 @@ impl fmt::Display for Followed<'_> {
         for (i, next_hop) in next_hops.enumerate() {
             write!(f, "{}{next_hop}", if i == 0 { " " } else { ", " })?;
         }
-        // Two instances of a gateway have two rows for one route.
-        let mut beaten: Vec<String> =
-            beaten.iter().map(|BeatenRow { row, why }| format!("{} ({why})", Words(row))).collect();
-        beaten.dedup();
-        beaten.iter().try_for_each(|row| write!(f, "; not {row}"))
+        for (i, (why, rows)) in by_reason(beaten).into_iter().enumerate() {
+            write!(f, "{}{} ({why})", if i == 0 { "; not " } else { ", nor " }, rows.join(", "))?;
+        }
+        Ok(())
     }
+}
+
+/// Reasons in the order of their rows, and the rows; two instances of a gateway have two rows for one route.
+fn by_reason(beaten: &[BeatenRow]) -> Vec<(Beaten, Vec<String>)> {
+    let mut reasons: Vec<(Beaten, Vec<String>)> = Vec::new();
+    for BeatenRow { row, why } in beaten {
+        let words = format!("{} -> {}", row.prefix(), row.next_hop_type);
+        match reasons.iter_mut().find(|(reason, _)| reason == why) {
+            Some((_, rows)) if rows.contains(&words) => {}
+            Some((_, rows)) => rows.push(words),
+            None => reasons.push((*why, vec![words])),
+        }
+    }
+    reasons
 }

@@ -1,20 +1,26 @@
 //! A report for people.
 
-use super::report::{Report, SessionRow, VerdictRow};
-use comfy_table::{Table, presets::NOTHING};
+use super::judge::{Asked, Judged};
+use super::report::{Report, SessionRow};
+use super::timeline::{Entry, Sum};
+use comfy_table::{ColumnConstraint, Table, presets::NOTHING};
 use quadzero_azure::config::GATEWAY_SUBNET;
 use quadzero_azure::effective::EffectiveRoute;
 use quadzero_azure::gateway::{LearnedRoute, Refused};
-use quadzero_azure::kms::Activation;
-use quadzero_azure::verdict::Verdict;
+use quadzero_azure::verdict::{Answer, Followed, Verdict};
 use std::fmt::Display;
+use std::time::Duration;
 
 /// Rows of a table of routes that are shown; of the others, their number.
 const SHOWN: usize = 12;
+/// Subnets whose routes are shown.
+const SUBNETS: usize = 4;
 
-pub(super) fn render(report: &Report) -> String {
+pub(super) fn render(report: &Report, time: bool) -> String {
     let mut out = String::new();
-    section(&mut out, "Sessions of the edge", sessions(&report.sessions), 0);
+    let several = report.sessions.iter().any(|row| row.edge != report.sessions[0].edge);
+    let title = if several { "Sessions of the edges" } else { "Sessions of the edge" };
+    section(&mut out, title, sessions(&report.sessions, several), report.sessions.len());
     let learned = &report.learned_routes.value;
     section(&mut out, "Learned by the gateway", learned_routes(learned), learned.len());
     if !report.refused_routes.is_empty() {
@@ -24,18 +30,41 @@ pub(super) fn render(report: &Report) -> String {
     // No machine of yours lives in the gateway's own subnet.
     let subnets =
         report.effective_routes.iter().filter(|(name, _)| !name.ends_with(&format!("/{GATEWAY_SUBNET}")));
-    for (subnet, routes) in subnets {
+    let count = subnets.clone().count();
+    for (subnet, routes) in subnets.take(SUBNETS) {
         let title = format!("Effective routes of a network interface in {subnet}");
         section(&mut out, &title, effective_routes(&routes.value), routes.value.len());
     }
-    section(&mut out, "Where packets go", verdicts(&report.verdicts), 0);
+    if count > SUBNETS {
+        out += &format!("... and those of {} more subnets (--json shows all)\n\n", count - SUBNETS);
+    }
+    paths(&mut out, &report.verdicts);
+    if time {
+        section(&mut out, &format!("What happened when{}", scaled(report)), timeline(&report.timeline), 0);
+        section(&mut out, &format!("Egress, how long{}", scaled(report)), egress(&report.egress), 0);
+    }
+    if !report.conditions.is_empty() {
+        section(&mut out, "What else is expected", conditions(&report.conditions), 0);
+    }
+    if !report.verdicts.is_empty() {
+        section(&mut out, "Where packets go", verdicts(&report.verdicts), 0);
+    }
+    wrong(&mut out, report);
     out + &conclusion(report)
 }
 
+fn scaled(report: &Report) -> String {
+    match report.time_scale {
+        1 => String::new(),
+        scale => format!(", {scale} times faster than in Azure"),
+    }
+}
+
 fn conclusion(report: &Report) -> String {
-    let kept = report.verdicts.iter().filter(|v| v.holds).count();
-    let down = report.sessions.iter().filter(|s| s.state != "Established").count();
-    let expected = match report.verdicts.len() {
+    let expectations = || report.verdicts.iter().chain(&report.conditions);
+    let kept = expectations().filter(|v| v.holds).count();
+    let down = report.down();
+    let expected = match expectations().count() {
         0 => "Nothing is expected".to_owned(),
         all => format!("{kept} of {all} expectations hold"),
     };
@@ -61,11 +90,12 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-fn sessions(rows: &[SessionRow]) -> Table {
-    let mut table = table(["Neighbor", "AS", "State", "PfxSnt", "PfxRcd", "Last reset"]);
-    for row in rows {
+fn sessions(rows: &[SessionRow], several: bool) -> Table {
+    let mut table = table(["Edge", "Neighbor", "AS", "State", "PfxSnt", "PfxRcd", "Last reset"]);
+    for row in rows.iter().take(SHOWN) {
         let reason = row.last_down.clone().unwrap_or_default();
         table.add_row([
+            row.edge.clone(),
             row.neighbor.clone(),
             row.remote_as.to_string(),
             row.state.clone(),
@@ -74,7 +104,7 @@ fn sessions(rows: &[SessionRow]) -> Table {
             reason,
         ]);
     }
-    table
+    first_column_if(several, table)
 }
 
 fn learned_routes(rows: &[LearnedRoute]) -> Table {
@@ -115,41 +145,125 @@ fn effective_routes(rows: &[EffectiveRoute]) -> Table {
     table
 }
 
-fn verdicts(rows: &[VerdictRow]) -> Table {
-    let mut table = table(["From", "To", "Goes", "By route", "Windows activation", ""]);
+/// The path of each packet, hop by hop, with what was beaten at each.
+fn paths(out: &mut String, rows: &[Judged]) {
+    let mut known = Vec::new();
     for row in rows {
-        let Some(answer) = &row.answer else { continue };
+        let Some(Asked { from, answer, .. }) = &row.packet else { continue };
+        let lines: Vec<String> = [Followed(&answer.decision).to_string()]
+            .into_iter()
+            .chain(answer.path.iter().map(ToString::to_string))
+            .collect();
+        let told = format!("  {from} to {}\n    {}\n", answer.destination, lines.join("\n    "));
+        if !known.contains(&told) {
+            known.push(told);
+        }
+    }
+    if known.is_empty() {
+        return;
+    }
+    *out += "Hop by hop\n";
+    known.iter().take(SHOWN).for_each(|told| *out += told);
+    if known.len() > SHOWN {
+        *out += &format!("  ... and {} more (--json shows all)\n", known.len() - SHOWN);
+    }
+    *out += "\n";
+}
+
+fn verdicts(rows: &[Judged]) -> Table {
+    let timed = rows.iter().any(|row| !row.at.is_zero());
+    let mut table = table(["At", "From", "To", "Goes", "By route", "Source", "Service", ""]);
+    for row in rows {
+        let Some(Asked { from, answer, judgement, service }) = &row.packet else { continue };
         let by = answer.decision.winners.first().map(|winner| list(&winner.address_prefix));
+        let service = service.zip(judgement.as_ref());
         table.add_row([
-            row.from.clone(),
+            clock(row.at),
+            from.clone(),
             answer.destination.to_string(),
-            goes(&answer.verdict),
+            goes(answer),
             by.unwrap_or_default(),
-            answer.activation.as_ref().map(activation).unwrap_or_default(),
-            if row.holds { "ok".to_owned() } else { format!("WRONG: expected {}", row.expected) },
+            answer.source.to_string(),
+            service.map(|(service, judgement)| format!("{service} {}", judgement.word())).unwrap_or_default(),
+            is_right(row),
         ]);
+    }
+    first_column_if(timed, table)
+}
+
+fn conditions(rows: &[Judged]) -> Table {
+    let timed = rows.iter().any(|row| !row.at.is_zero());
+    let mut table = table(["At", "What", "Is", ""]);
+    for row in rows {
+        let about = row.about.clone().unwrap_or_default();
+        table.add_row([clock(row.at), about, row.actual.clone(), is_right(row)]);
+    }
+    first_column_if(timed, table)
+}
+
+fn first_column_if(timed: bool, mut table: Table) -> Table {
+    if let Some(column) = table.column_mut(0).filter(|_| !timed) {
+        column.set_constraint(ColumnConstraint::Hidden);
     }
     table
 }
 
-/// The verdict in a few words; its own are for a line by itself.
-fn goes(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::OnPremises { hops } => {
-            let through: Vec<_> = hops.iter().map(|hop| hop.shown).collect();
-            format!("on-premises, through {}", list(&through))
-        }
-        Verdict::Internet => "Internet, by Azure's own exit".into(),
-        Verdict::Vnet { name } => format!("stays in VNet {name}"),
-        other => other.to_string(),
+fn is_right(row: &Judged) -> String {
+    if row.holds { "ok".to_owned() } else { format!("WRONG: expected {}", row.expected) }
+}
+
+/// What was expected and what is there instead, in full.
+fn wrong(out: &mut String, report: &Report) {
+    for row in report.verdicts.iter().chain(&report.conditions).filter(|row| !row.holds) {
+        let about = match &row.packet {
+            Some(Asked { from, answer, .. }) => format!("{from} to {}", answer.destination),
+            None => row.about.clone().unwrap_or_default(),
+        };
+        let at = if row.at.is_zero() { String::new() } else { format!(" at {}", clock(row.at)) };
+        *out += &format!("WRONG{at}: {about}\n  expected {}\n  actual   {}\n", row.expected, row.actual);
     }
 }
 
-fn activation(activation: &Activation) -> String {
-    match activation {
-        Activation::Works(_) => "works: the source is Azure's".into(),
-        Activation::Fails(why) => format!("fails (0xC004F074): {why}"),
-        Activation::Depends(why) => why.clone(),
+/// The event line.
+fn timeline(entries: &[Entry]) -> Table {
+    let mut table = table(["Time", "Real", "What"]);
+    for Entry { real, simulated, what } in entries {
+        let time = simulated.map_or_else(|| "start".to_owned(), |time| clock(time.0));
+        table.add_row([time, real.map(|real| clock(real.0)).unwrap_or_default(), what.clone()]);
+    }
+    table
+}
+
+fn egress(sums: &[Sum]) -> Table {
+    let mut table = table(["Subnet", "Open", "Forced", "Shut"]);
+    for Sum { subnet, open, forced, shut } in sums {
+        table.add_row([subnet.clone(), clock(open.0), clock(forced.0), clock(shut.0)]);
+    }
+    table
+}
+
+/// `90.5s`, `3ms`, `0s`
+fn clock(time: Duration) -> String {
+    match time.as_millis() {
+        0 => "0s".to_owned(),
+        ms @ 1..1000 => format!("{ms}ms"),
+        ms => format!("{}.{}s", ms / 1000, ms % 1000 / 100),
+    }
+}
+
+/// The verdict in a few words; its own are for a line by itself.
+fn goes(answer: &Answer) -> String {
+    match &answer.verdict {
+        Verdict::OnPremises { hops } => {
+            let mut through: Vec<_> = hops.iter().map(|hop| hop.shown).collect();
+            through.dedup();
+            let lost = answer.lost.as_ref().map(|lost| format!(", lost: {lost}")).unwrap_or_default();
+            format!("on-premises, through {}{lost}", list(&through))
+        }
+        Verdict::Internet if answer.path.is_empty() => "Internet, by Azure's own exit".into(),
+        Verdict::Internet => "Internet, by an appliance in Azure".into(),
+        Verdict::Vnet { name } => format!("stays in VNet {name}"),
+        other => other.to_string(),
     }
 }
 

@@ -56,6 +56,16 @@ impl File {
         Some(Deployment { endpoints: Endpoints(endpoints.collect()), azure })
     }
 
+    /// What its gateways are called.
+    pub(super) fn gateway_names(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.gateways().iter().filter_map(|gateway| gateway.name.as_ref())
+    }
+
+    /// What its networks are called.
+    pub(super) fn vnet_names(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.vnet.iter().filter_map(|vnet| vnet.name.as_ref())
+    }
+
     fn gateways(&self) -> &[file::Gateway] {
         self.gateway.as_ref().map_or(&[], |gateways| &gateways.get_ref().0)
     }
