@@ -297,7 +297,11 @@ pub enum By {
 /// One of these has to be there.
 const SUBJECTS: &str = "from and to for a packet, session, learned, or refused";
 
-pub(super) fn expectation(keys: &File, known: &Known<'_>, out: &mut Vec<Diagnostic>) -> Option<Expectation> {
+pub(super) fn expectation(
+    keys: &File,
+    known: &Known<'_>,
+    out: &mut Vec<Diagnostic>,
+) -> Option<Vec<Expectation>> {
     let subjects =
         [keys.from.is_some(), keys.session.is_some(), keys.learned.is_some(), keys.refused.is_some()];
     if subjects.iter().filter(|there| **there).count() != 1 {
