@@ -205,11 +205,11 @@ impl<'a> Nic<'a> {
 
     /// Azure gives a public address to what a machine sends itself. What it forwards for others, it has to translate.
     fn out(&self, walk: &mut Walk) -> Verdict {
-        let appliances = walk.path.iter().filter_map(|stop| match stop {
+        let mut appliances = walk.path.iter().rev().filter_map(|stop| match stop {
             Stop::Appliance { address } => Some(*address),
             _ => None,
         });
-        if let Some(last) = appliances.last() {
+        if let Some(last) = appliances.next() {
             match self.beyond.and_then(|beyond| beyond.appliances.get(&last)) {
                 Some(true) => {}
                 Some(false) => {

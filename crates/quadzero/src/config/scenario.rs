@@ -221,9 +221,9 @@ impl Known<'_> {
 
     /// The deployment and the gateway in it.
     fn gateway(&self, name: &Spanned<String>, out: &mut Vec<Diagnostic>) -> Option<(usize, usize)> {
-        let deployments = self.deployments.iter().enumerate();
-        let found = deployments.clone().find_map(|(d, of)| Some((d, of.azure.gateway(name.get_ref())?)));
-        let names = deployments.flat_map(|(_, of)| of.azure.gateways.iter().map(|g| g.name.as_str()));
+        let mut deployments = self.deployments.iter().enumerate();
+        let found = deployments.find_map(|(d, of)| Some((d, of.azure.gateway(name.get_ref())?)));
+        let names = self.deployments.iter().flat_map(|of| of.azure.gateways.iter().map(|g| g.name.as_str()));
         found.or_else(|| unknown(name, "gateway", names, out))
     }
 

@@ -138,15 +138,17 @@ impl Lab {
         };
         let holds = match expected {
             SessionState::Established => state == State::Established,
+            SessionState::Stable => state == State::Established && dropped == 0,
             SessionState::Connecting => state != State::Established && dropped == 0,
             SessionState::Flaps => dropped > 0,
         };
-        let lost = if dropped == 0 { String::new() } else { format!(", lost {dropped} times so far") };
+        let lost = if dropped == 0 { String::new() } else { format!(", lost {dropped}x so far") };
         Said {
             packet: None,
             about: Some(format!("session {} to {name}", running.side.name)),
             expected: match expected {
                 SessionState::Established => "established",
+                SessionState::Stable => "stable",
                 SessionState::Connecting => "connecting",
                 SessionState::Flaps => "flaps",
             }

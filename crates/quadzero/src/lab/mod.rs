@@ -66,6 +66,8 @@ pub struct Lab {
     loopback: Loopback,
     timeline: Timeline,
     judged: Vec<Judged>,
+    /// Sessions that did not come up in time.
+    down_at_start: usize,
 }
 
 impl Lab {
@@ -91,7 +93,7 @@ impl Lab {
         let mut timeline = Timeline::new(scenario.time_scale);
         gateways.iter().for_each(|gateway| timeline.watch(gateway.table()));
         edges.iter().flat_map(|edge| &edge.peers).for_each(|peer| timeline.watch(peer.status()));
-        Ok(Self { scenario, edges, gateways, loopback, timeline, judged: Vec::new() })
+        Ok(Self { scenario, edges, gateways, loopback, timeline, judged: Vec::new(), down_at_start: 0 })
     }
 
     /// Waits until everything has been said and heard, lets happen what is to happen, and tells what came of it; what
@@ -159,11 +161,21 @@ impl Lab {
         }
     }
 
+    /// How many sessions are not up that have to be.
+    fn down(&self) -> usize {
+        let edges = self.edges.iter().enumerate();
+        let peers =
+            edges.flat_map(|(e, edge)| edge.peers.iter().enumerate().map(move |(n, peer)| (e, n, peer)));
+        let due = peers.filter(|(e, n, _)| self.is_to_be_up(*e, *n));
+        due.filter(|(.., peer)| peer.status().borrow().state != State::Established).count()
+    }
+
     /// Whether nothing else is expected of a session.
     fn is_to_be_up(&self, edge: usize, neighbor: usize) -> bool {
         !self.scenario.expectations.iter().any(|expectation| match expectation.what {
             Expected::Session { edge: e, neighbor: n, state } => {
-                (e, n) == (edge, neighbor) && state != SessionState::Established
+                let up = matches!(state, SessionState::Established | SessionState::Stable);
+                (e, n) == (edge, neighbor) && !up
             }
             _ => false,
         })

@@ -15,6 +15,7 @@ impl Lab {
         let mut timeline = std::mem::take(&mut self.timeline);
         let _what_is_missing_shows = self.watching(&mut timeline, timeout(PATIENCE, self.settled())).await;
         timeline.begin(self);
+        self.down_at_start = self.down();
         self.timeline = timeline;
     }
 

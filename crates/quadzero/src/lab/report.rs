@@ -34,6 +34,9 @@ pub struct Report {
     pub(super) egress: Vec<Sum>,
     /// How many times faster than in Azure time passed.
     pub(super) time_scale: u32,
+    /// How many sessions were not up that had to be.
+    #[serde(skip)]
+    pub(super) down: usize,
     /// Whether everything expected holds.
     holds: bool,
 }
@@ -50,24 +53,22 @@ pub(super) struct SessionRow {
     pub(super) prefixes_received: usize,
     /// Why it is not Established, if anything is known.
     pub(super) last_down: Option<String>,
-    /// Whether it has to be Established: its edge runs, and nothing else is expected of it.
-    #[serde(skip)]
-    is_to_be_up: bool,
 }
 
 impl Report {
     pub(super) fn new(lab: &Lab) -> Self {
-        let edges = lab.edges.iter().enumerate();
-        let sessions: Vec<_> = edges
-            .flat_map(|(e, edge)| {
-                edge.peers.iter().enumerate().map(move |(n, peer)| session(lab, e, edge, n, peer))
-            })
-            .collect();
-        let up = sessions.iter().all(|session| session.state == "Established" || !session.is_to_be_up);
+        let edges = lab.edges.iter();
+        let sessions: Vec<_> =
+            edges.flat_map(|edge| edge.peers.iter().map(move |peer| session(edge, peer))).collect();
+        // What has to be up later on, after something has happened, is for expectations to say.
+        let down = match lab.scenario.events.is_empty() {
+            true => lab.down(),
+            false => lab.down_at_start,
+        };
         let (verdicts, conditions): (Vec<_>, Vec<_>) =
             lab.judged.iter().cloned().partition(|judged| judged.packet.is_some());
         Self {
-            holds: up && lab.judged.iter().all(|judged| judged.holds),
+            holds: down == 0 && lab.judged.iter().all(|judged| judged.holds),
             sessions,
             peer_status: of_all(lab, Mock::peer_status),
             learned_routes: of_all(lab, Mock::learned_routes),
@@ -78,17 +79,13 @@ impl Report {
             timeline: lab.timeline.entries().to_vec(),
             egress: lab.timeline.sums(),
             time_scale: lab.scenario.time_scale,
+            down,
         }
     }
 
     /// Whether every session is up and every expectation holds.
     pub const fn holds(&self) -> bool {
         self.holds
-    }
-
-    /// How many sessions are not up that have to be.
-    pub(super) fn down(&self) -> usize {
-        self.sessions.iter().filter(|s| s.is_to_be_up && s.state != "Established").count()
     }
 
     /// Whether another report has nothing new to tell; durations and counts of messages are nothing new.
@@ -124,7 +121,7 @@ fn effective(gateway: &Mock) -> Vec<(String, Listing<EffectiveRoute>)> {
     rows.collect()
 }
 
-fn session(lab: &Lab, e: usize, edge: &Running, n: usize, peer: &quadzero_fsm::Peer) -> SessionRow {
+fn session(edge: &Running, peer: &quadzero_fsm::Peer) -> SessionRow {
     let status = peer.status();
     let status = status.borrow();
     SessionRow {
@@ -135,6 +132,5 @@ fn session(lab: &Lab, e: usize, edge: &Running, n: usize, peer: &quadzero_fsm::P
         prefixes_sent: status.prefixes_sent,
         prefixes_received: status.prefixes_received,
         last_down: status.last_down.as_ref().filter(|_| status.negotiated.is_none()).map(ToString::to_string),
-        is_to_be_up: lab.is_to_be_up(e, n),
     }
 }

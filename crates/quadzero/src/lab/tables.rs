@@ -15,17 +15,19 @@ use std::time::Duration;
 const SHOWN: usize = 12;
 /// Subnets whose routes are shown.
 const SUBNETS: usize = 4;
+/// Expectations of a kind that are shown even though they hold.
+const VERDICTS: usize = 24;
 
 pub(super) fn render(report: &Report, time: bool) -> String {
     let mut out = String::new();
     let several = report.sessions.iter().any(|row| row.edge != report.sessions[0].edge);
     let title = if several { "Sessions of the edges" } else { "Sessions of the edge" };
-    section(&mut out, title, sessions(&report.sessions, several), report.sessions.len());
+    section(&mut out, title, sessions(&report.sessions, several), beyond(report.sessions.len()));
     let learned = &report.learned_routes.value;
-    section(&mut out, "Learned by the gateway", learned_routes(learned), learned.len());
+    section(&mut out, "Learned by the gateway", learned_routes(learned), beyond(learned.len()));
     if !report.refused_routes.is_empty() {
         let rows = &report.refused_routes;
-        section(&mut out, "Refused by the gateway", refused_routes(rows), rows.len());
+        section(&mut out, "Refused by the gateway", refused_routes(rows), beyond(rows.len()));
     }
     // No machine of yours lives in the gateway's own subnet.
     let subnets =
@@ -33,7 +35,7 @@ pub(super) fn render(report: &Report, time: bool) -> String {
     let count = subnets.clone().count();
     for (subnet, routes) in subnets.take(SUBNETS) {
         let title = format!("Effective routes of a network interface in {subnet}");
-        section(&mut out, &title, effective_routes(&routes.value), routes.value.len());
+        section(&mut out, &title, effective_routes(&routes.value), beyond(routes.value.len()));
     }
     if count > SUBNETS {
         out += &format!("... and those of {} more subnets (--json shows all)\n\n", count - SUBNETS);
@@ -41,13 +43,18 @@ pub(super) fn render(report: &Report, time: bool) -> String {
     paths(&mut out, &report.verdicts);
     if time {
         section(&mut out, &format!("What happened when{}", scaled(report)), timeline(&report.timeline), 0);
-        section(&mut out, &format!("Egress, how long{}", scaled(report)), egress(&report.egress), 0);
+        section(&mut out, "Egress, how long", egress(&report.egress, report.time_scale), 0);
     }
     if !report.conditions.is_empty() {
-        section(&mut out, "What else is expected", conditions(&report.conditions), 0);
+        section(
+            &mut out,
+            "What else is expected",
+            conditions(&report.conditions),
+            left_out(&report.conditions),
+        );
     }
     if !report.verdicts.is_empty() {
-        section(&mut out, "Where packets go", verdicts(&report.verdicts), 0);
+        section(&mut out, "Where packets go", verdicts(&report.verdicts), left_out(&report.verdicts));
     }
     wrong(&mut out, report);
     out + &conclusion(report)
@@ -56,14 +63,14 @@ pub(super) fn render(report: &Report, time: bool) -> String {
 fn scaled(report: &Report) -> String {
     match report.time_scale {
         1 => String::new(),
-        scale => format!(", {scale} times faster than in Azure"),
+        scale => format!(", on a clock that is {scale} times faster than Azure's (BGP is not: see Real)"),
     }
 }
 
 fn conclusion(report: &Report) -> String {
     let expectations = || report.verdicts.iter().chain(&report.conditions);
     let kept = expectations().filter(|v| v.holds).count();
-    let down = report.down();
+    let down = report.down;
     let expected = match expectations().count() {
         0 => "Nothing is expected".to_owned(),
         all => format!("{kept} of {all} expectations hold"),
@@ -73,15 +80,20 @@ fn conclusion(report: &Report) -> String {
     format!("{expected}{sessions}{verdict}.\n")
 }
 
-fn section(out: &mut String, title: &str, table: Table, rows: usize) {
+fn section(out: &mut String, title: &str, table: Table, left_out: usize) {
     *out += &format!("{title}\n");
     for line in table.lines() {
         *out += &format!("  {}\n", line.trim_end());
     }
-    if rows > SHOWN {
-        *out += &format!("  ... and {} more (--json shows all)\n", rows - SHOWN);
+    if left_out > 0 {
+        *out += &format!("  ... and {left_out} more (--json shows all)\n");
     }
     *out += "\n";
+}
+
+/// How many rows of a table of routes are not shown.
+fn beyond(rows: usize) -> usize {
+    rows.saturating_sub(SHOWN)
 }
 
 fn table<const N: usize>(header: [&str; N]) -> Table {
@@ -173,7 +185,7 @@ fn paths(out: &mut String, rows: &[Judged]) {
 fn verdicts(rows: &[Judged]) -> Table {
     let timed = rows.iter().any(|row| !row.at.is_zero());
     let mut table = table(["At", "From", "To", "Goes", "By route", "Source", "Service", ""]);
-    for row in rows {
+    for row in shown(rows) {
         let Some(Asked { from, answer, judgement, service }) = &row.packet else { continue };
         let by = answer.decision.winners.first().map(|winner| list(&winner.address_prefix));
         let service = service.zip(judgement.as_ref());
@@ -191,10 +203,19 @@ fn verdicts(rows: &[Judged]) -> Table {
     first_column_if(timed, table)
 }
 
+/// Of many, the first and those that are wrong.
+fn shown(rows: &[Judged]) -> impl Iterator<Item = &Judged> {
+    rows.iter().enumerate().filter(|(i, row)| *i < VERDICTS || !row.holds).map(|(_, row)| row)
+}
+
+fn left_out(rows: &[Judged]) -> usize {
+    rows.len() - shown(rows).count()
+}
+
 fn conditions(rows: &[Judged]) -> Table {
     let timed = rows.iter().any(|row| !row.at.is_zero());
     let mut table = table(["At", "What", "Is", ""]);
-    for row in rows {
+    for row in shown(rows) {
         let about = row.about.clone().unwrap_or_default();
         table.add_row([clock(row.at), about, row.actual.clone(), is_right(row)]);
     }
@@ -234,10 +255,16 @@ fn timeline(entries: &[Entry]) -> Table {
     table
 }
 
-fn egress(sums: &[Sum]) -> Table {
-    let mut table = table(["Subnet", "Open", "Forced", "Shut"]);
+/// The sums, on the scenario's clock and, if that is faster, on the wall.
+fn egress(sums: &[Sum], scale: u32) -> Table {
+    let mut table = table(["Subnet", "Open", "Forced", "Shut", "Real: open", "forced", "shut"]);
     for Sum { subnet, open, forced, shut } in sums {
-        table.add_row([subnet.clone(), clock(open.0), clock(forced.0), clock(shut.0)]);
+        let all = [open, forced, shut];
+        let (scaled, real) = (all.map(|sum| clock(sum.0)), all.map(|sum| clock(sum.0 / scale.max(1))));
+        table.add_row([subnet.clone()].into_iter().chain(scaled).chain(real));
+    }
+    if scale == 1 {
+        table.column_iter_mut().skip(4).for_each(|c| _ = c.set_constraint(ColumnConstraint::Hidden));
     }
     table
 }

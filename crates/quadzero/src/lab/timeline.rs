@@ -6,7 +6,7 @@
 use super::Lab;
 use super::side::Running;
 use ipnet::Ipv4Net;
-use quadzero_azure::config::GATEWAY_SUBNET;
+use quadzero_azure::config::{GATEWAY_SUBNET, ROUTE_SERVER_SUBNET};
 use quadzero_azure::gateway::{LearnedOrigin, Table};
 use quadzero_azure::verdict::{Answer, Exit, Stop, Verdict};
 use quadzero_fsm::State;
@@ -231,7 +231,10 @@ impl Timeline {
     fn observe_egress(&mut self, lab: &Lab, table: &Table) {
         let beyond = lab.beyond();
         let subnets = table.azure().vnets.iter().flat_map(|vnet| {
-            let own = vnet.subnets.iter().filter(|subnet| subnet.name != GATEWAY_SUBNET);
+            let own = vnet
+                .subnets
+                .iter()
+                .filter(|subnet| ![GATEWAY_SUBNET, ROUTE_SERVER_SUBNET].contains(&subnet.name.as_str()));
             own.map(move |subnet| format!("{}/{}", vnet.name, subnet.name))
         });
         for name in subnets {

@@ -3,7 +3,7 @@
 use super::Known;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::get;
-use crate::config::reader::{missing, record};
+use crate::config::reader::{Record, missing, record};
 use crate::config::value::words;
 use quadzero_azure::maintenance::Cause;
 use std::time::Duration;
@@ -97,7 +97,17 @@ pub enum What {
 }
 
 pub(super) fn event(keys: &File, known: &Known<'_>, out: &mut Vec<Diagnostic>) -> Option<Event> {
-    let what = match get(&keys.r#do)? {
+    let kind = get(&keys.r#do)?;
+    let own: &[&str] = match kind {
+        Do::Maintenance | Do::Failure => &["gateway", "instance"],
+        Do::AskAgain => &["gateway"],
+        _ => &["edge"],
+    };
+    for key in ["edge", "gateway", "instance"].iter().filter(|key| keys.has(key) && !own.contains(key)) {
+        let error = Diagnostic::error(keys.span.clone(), format!("`{key}` has no meaning for this event"));
+        out.push(error.hint(format!("it has {}", own.join(" and "))));
+    }
+    let what = match kind {
         Do::StopEdge => What::Stop(edge(keys, known, out)?),
         Do::KillEdge => What::Kill(edge(keys, known, out)?),
         Do::StartEdge => What::Start(edge(keys, known, out)?),

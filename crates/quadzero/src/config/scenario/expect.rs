@@ -3,7 +3,7 @@
 use super::Known;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::get;
-use crate::config::reader::{Node, Value, missing, record, wrong_type};
+use crate::config::reader::{Node, Record, Value, missing, record, wrong_type};
 use crate::config::value::words;
 use ipnet::IpNet;
 use quadzero_azure::gateway::Refusal;
@@ -97,6 +97,8 @@ pub enum Kms {
 pub enum SessionState {
     /// It is up.
     Established,
+    /// It is up, and has been since it came up first.
+    Stable,
     /// It is not.
     Connecting,
     /// It was up and has been lost, whether or not it is up again.
@@ -120,6 +122,7 @@ words! {
     }
     SessionState: "a state" {
         "established" => Self::Established,
+        "stable" => Self::Stable,
         "connecting" => Self::Connecting,
         "flaps" => Self::Flaps,
     }
@@ -294,6 +297,14 @@ pub enum By {
     Edge(usize),
 }
 
+/// What something may be expected of, by the key that names it, and the other keys that it has.
+const OF: [(&str, &[&str]); 4] = [
+    ("from", &["to", "outcome", "source", "via", "service", "works", "kms"]),
+    ("session", &["edge", "state"]),
+    ("learned", &["by", "present"]),
+    ("refused", &[]),
+];
+
 /// One of these has to be there.
 const SUBJECTS: &str = "from and to for a packet, session, learned, or refused";
 
@@ -302,16 +313,23 @@ pub(super) fn expectation(
     known: &Known<'_>,
     out: &mut Vec<Diagnostic>,
 ) -> Option<Vec<Expectation>> {
-    let subjects =
-        [keys.from.is_some(), keys.session.is_some(), keys.learned.is_some(), keys.refused.is_some()];
-    if subjects.iter().filter(|there| **there).count() != 1 {
-        if keys.from.is_none() && (keys.to.is_some() || keys.outcome.is_some()) {
+    let subjects = OF.iter().filter(|(subject, _)| keys.has(subject));
+    if subjects.clone().count() != 1 {
+        if !keys.has("from") && (keys.has("to") || keys.has("outcome")) {
             out.push(missing::<String>(keys.span.clone(), "from"));
         } else {
             let error = Diagnostic::error(keys.span.clone(), "it is not clear of what this is expected");
             out.push(error.hint(format!("of one thing: {SUBJECTS}")));
         }
         return None;
+    }
+    for (subject, own) in subjects {
+        let of_others = OF.iter().flat_map(|(_, keys)| *keys).filter(|key| !own.contains(key));
+        for key in of_others.filter(|key| keys.has(key)) {
+            let error =
+                Diagnostic::error(keys.span.clone(), format!("`{key}` has no meaning with `{subject}`"));
+            out.push(error.hint(format!("its keys are at, {}", own.join(", "))));
+        }
     }
     let at = get(&keys.at).unwrap_or_default();
     if let Some(from) = &keys.from {
@@ -338,14 +356,10 @@ fn packet(
     out: &mut Vec<Diagnostic>,
 ) -> Option<Packet> {
     known.check_subnet(from, out);
-    if keys.to.is_none() {
+    if !keys.has("to") {
         out.push(missing::<Ipv4Addr>(keys.span.clone(), "to"));
     }
-    let nothing = keys.outcome.is_none()
-        && keys.source.is_none()
-        && keys.via.is_none()
-        && keys.service.is_none()
-        && keys.kms.is_none();
+    let nothing = !["outcome", "source", "via", "service", "kms"].iter().any(|key| keys.has(key));
     if nothing {
         out.push(missing::<Outcome>(keys.span.clone(), "outcome"));
     }
@@ -356,9 +370,13 @@ fn packet(
             Diagnostic::error(kms.span(), format!("{} is no activation server of Azure", to.get_ref()));
         out.push(error.related(to.span(), "this address").hint("leave kms out"));
     }
-    if keys.service.is_some() != keys.works.is_some() {
-        let absent = if keys.service.is_none() { "service" } else { "works" };
-        out.push(missing::<Works>(keys.span.clone(), absent));
+    if keys.has("service") != keys.has("works") {
+        let error = if keys.has("works") {
+            missing::<Service>(keys.span.clone(), "service")
+        } else {
+            missing::<Works>(keys.span.clone(), "works")
+        };
+        out.push(error);
     }
     let kms = get(&keys.kms).map(|kms| (Service::Kms, kms.into()));
     Some(Packet {
@@ -377,7 +395,7 @@ fn of_session(
     known: &Known<'_>,
     out: &mut Vec<Diagnostic>,
 ) -> Option<Expected> {
-    if keys.state.is_none() {
+    if !keys.has("state") {
         out.push(missing::<SessionState>(keys.span.clone(), "state"));
     }
     let edge = match &keys.edge {
