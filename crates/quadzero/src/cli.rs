@@ -69,7 +69,7 @@ pub struct Lab {
     /// Print one JSON document instead of tables
     #[arg(long)]
     pub json: bool,
-    /// Print what happened when, and how long egress of each subnet was open, forced or shut
+    /// Print what happened when, and how long egress of each subnet was open, forced or shut (--json always does)
     #[arg(long)]
     pub time: bool,
     /// Stay up until Ctrl-C

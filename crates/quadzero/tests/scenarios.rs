@@ -91,7 +91,11 @@ fn each_trouble_is_reproduced_and_its_fix_removes_it() {
 
 #[test]
 fn the_fixes_are_without_warnings() {
-    for name in pairs().iter().map(|name| format!("{name}-fixed")).chain(["ten-branches".into()]) {
+    for name in pairs()
+        .iter()
+        .map(|name| format!("{name}-fixed"))
+        .chain(["ten-branches", "silent-edge", "gateway-maintenance"].map(str::to_owned))
+    {
         let loaded = Source { path: name.clone(), text: read(&name) }.scenario();
         assert_eq!(loaded.render(false), "", "{name}");
     }
@@ -107,6 +111,12 @@ fn ten_branches_fail_over_from_one_edge_to_the_other() {
 #[test]
 fn one_instance_of_an_active_active_gateway_may_go_away() {
     assert_holds("gateway-maintenance", &read("gateway-maintenance"));
+}
+
+/// azure.md §8, row 9.
+#[test]
+fn a_silent_edge_is_a_black_hole_until_the_hold_time_is_over() {
+    assert_holds("silent-edge", &read("silent-edge"));
 }
 
 #[test]

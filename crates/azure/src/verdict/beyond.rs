@@ -35,7 +35,7 @@ pub enum Exit {
     Untranslated,
     /// There is none, or it is down.
     Closed,
-    /// Nobody is at the other end of the tunnel, and the gateway does not know it yet.
+    /// Nobody is at the other end of the tunnel, and the gateway does not know yet.
     Dead,
 }
 
@@ -62,7 +62,7 @@ impl Exit {
                 Some("does not translate the network's private addresses: nothing comes back")
             }
             Self::Closed => Some("has no way to the Internet"),
-            Self::Dead => Some("is dead, and the gateway has not noticed yet"),
+            Self::Dead => Some("is out of reach, and the gateway has not noticed yet"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Where the addresses of a scenario are on this machine.
 
+use super::line::Line;
 use crate::config::edge::{Edge, Neighbor};
 use quadzero_azure::config::Azure;
 use quadzero_azure::speaker::{Endpoints, Mock};
@@ -14,19 +15,32 @@ const NOBODY: u16 = 1;
 /// The socket address of each address that BGP speaks of. Both sides know each other by address alone, so each gets
 /// one of its own out of 127.179.0.0/16.
 #[derive(Default)]
-pub(super) struct Loopback(HashMap<IpAddr, SocketAddr>);
+pub(super) struct Loopback {
+    /// Where each is.
+    at: HashMap<IpAddr, SocketAddr>,
+    /// Where edges are dialled that have a line.
+    by_line: HashMap<IpAddr, SocketAddr>,
+}
 
 impl Loopback {
     fn next(&self) -> Ipv4Addr {
-        let [high, low] = (self.0.len() as u16 + 1).to_be_bytes();
+        let [high, low] = (self.at.len() as u16 + 1).to_be_bytes();
         Ipv4Addr::new(127, 179, high, low)
     }
 
     /// Makes the speaker listen for an address: where it did before, if it did.
     pub(super) fn listen(&mut self, speaker: &Speaker, address: IpAddr) -> io::Result<()> {
-        let before = self.0.get(&address).copied();
+        let before = self.at.get(&address).copied();
         let bound = speaker.listen(before.unwrap_or(SocketAddr::new(self.next().into(), 0)))?;
-        self.0.insert(address, bound);
+        self.at.insert(address, bound);
+        Ok(())
+    }
+
+    /// Lets the gateways reach an address of an edge by its line.
+    pub(super) fn reach(&mut self, address: IpAddr, line: &mut Line) -> io::Result<()> {
+        if let Some(at) = self.at.get(&address) {
+            self.by_line.insert(address, line.towards(*at)?);
+        }
         Ok(())
     }
 
@@ -38,29 +52,39 @@ impl Loopback {
         let own = own.map(|address| (IpAddr::V4(address), 0));
         let peers = azure.sessions().map(|session| (azure.peer_address(session), NOBODY));
         for (address, port) in own.chain(peers).collect::<Vec<_>>() {
-            if !self.0.contains_key(&address) {
-                self.0.insert(address, SocketAddr::new(self.next().into(), port));
+            if !self.at.contains_key(&address) {
+                self.at.insert(address, SocketAddr::new(self.next().into(), port));
             }
         }
-        Endpoints(self.0.clone())
+        Endpoints(self.at.iter().chain(&self.by_line).map(|(bgp, socket)| (*bgp, *socket)).collect())
     }
 
     /// The edge's peer, found on loopback instead of where the scenario says it is. A neighbor that is no instance of
     /// a gateway keeps an address where nobody answers.
-    pub(super) fn moved(&self, edge: &Edge, neighbor: &Neighbor, gateways: &[Mock]) -> PeerConfig {
+    pub(super) fn moved(
+        &self,
+        edge: &Edge,
+        neighbor: &Neighbor,
+        gateways: &[Mock],
+        line: Option<&mut Line>,
+    ) -> io::Result<PeerConfig> {
         let config = neighbor.peer.clone();
         let own = edge.address_towards(neighbor);
         let remote = match config.transport.remote.ip() {
             IpAddr::V4(address) => gateways.iter().find_map(|gateway| gateway.endpoint(address)),
             IpAddr::V6(_) => None,
         };
+        let remote = match (remote, line) {
+            (Some(remote), Some(line)) => Some(line.towards(remote)?),
+            (remote, _) => remote,
+        };
         let transport = Transport {
             remote: remote.unwrap_or(SocketAddr::new(Ipv4Addr::new(127, 179, 255, 254).into(), NOBODY)),
-            local: self.0.get(&own).map(SocketAddr::ip),
+            local: self.at.get(&own).map(SocketAddr::ip),
             md5: None,
             // A TTL is never used up on loopback, but what arrives with too low a one is not taken.
             ..config.transport
         };
-        PeerConfig { own_address: Some(own), transport, ..config }
+        Ok(PeerConfig { own_address: Some(own), transport, ..config })
     }
 }

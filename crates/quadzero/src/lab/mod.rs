@@ -14,6 +14,7 @@
 //! not touched: the timers of BGP are those that the scenario configures.
 
 mod judge;
+mod line;
 mod loopback;
 mod play;
 mod report;
@@ -26,7 +27,7 @@ pub use report::Report;
 use crate::cli::{self, Failure};
 use crate::config::Source;
 use crate::config::edge::Neighbor;
-use crate::config::scenario::{Expected, Scenario, SessionState};
+use crate::config::scenario::{Expected, Scenario, SessionState, What};
 use crate::daemon::{Signals, failed, runtime};
 use crate::router;
 use judge::Judged;
@@ -77,19 +78,21 @@ impl Lab {
     /// What either side says.
     pub fn start(scenario: Scenario) -> Result<Self, LabError> {
         let mut loopback = Loopback::default();
-        let listening: Vec<_> = scenario
-            .edges
-            .iter()
-            .map(|side| Running::listen(side, &mut loopback))
-            .collect::<Result<_, _>>()?;
+        let lines = scenario.events.iter().any(|event| matches!(event.what, What::Isolate(_)));
+        let mut listening = Vec::new();
+        for side in &scenario.edges {
+            let speaker = Running::listen(side, &mut loopback)?;
+            let line = lines.then(|| Running::line(side, &mut loopback)).transpose()?;
+            listening.push((speaker, line));
+        }
         let mut gateways = Vec::new();
         for deployment in &scenario.deployments {
             let endpoints = loopback.endpoints(&deployment.azure);
             gateways.push(Mock::start(deployment.azure.clone(), &endpoints)?);
         }
         let edges = scenario.edges.iter().cloned().zip(listening);
-        let edges = edges.map(|(side, speaker)| Running::start(side, speaker, &loopback, &gateways));
-        let edges = edges.collect::<Result<Vec<_>, _>>()?;
+        let start = |(side, (speaker, line))| Running::start(side, speaker, line, &loopback, &gateways);
+        let edges = edges.map(start).collect::<Result<Vec<_>, _>>()?;
         let mut timeline = Timeline::new(scenario.time_scale);
         gateways.iter().for_each(|gateway| timeline.watch(gateway.table()));
         edges.iter().flat_map(|edge| &edge.peers).for_each(|peer| timeline.watch(peer.status()));

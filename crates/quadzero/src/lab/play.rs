@@ -69,6 +69,8 @@ impl Lab {
                 self.edges[edge].start_again(&mut self.loopback).await?;
                 self.edges[edge].peers.iter().for_each(|peer| timeline.watch(peer.status()));
             }
+            What::Isolate(edge) => self.edges[edge].cut(true),
+            What::Reconnect(edge) => self.edges[edge].cut(false),
             What::Withdraw(edge) => self.edges[edge].withdraw(),
             What::Announce(edge) => self.edges[edge].announce(),
             What::InternetDown(edge) => self.edges[edge].internet = Exit::Closed,
@@ -88,6 +90,8 @@ impl Lab {
             What::Stop(edge) => format!("{} is stopped", name(edge)),
             What::Kill(edge) => format!("{} dies", name(edge)),
             What::Start(edge) => format!("{} is started", name(edge)),
+            What::Isolate(edge) => format!("the line of {} is cut", name(edge)),
+            What::Reconnect(edge) => format!("the line of {} is mended", name(edge)),
             What::Withdraw(edge) => format!("{} withdraws everything", name(edge)),
             What::Announce(edge) => format!("{} announces everything", name(edge)),
             What::InternetDown(edge) => format!("the Internet of {} is down", name(edge)),

@@ -1,5 +1,6 @@
 //! An edge of the lab, which may stop and start.
 
+use super::line::Line;
 use super::loopback::Loopback;
 use super::{LabError, PATIENCE};
 use crate::config::scenario::Side;
@@ -7,7 +8,9 @@ use crate::router::Router;
 use quadzero_azure::speaker::Mock;
 use quadzero_azure::verdict::Exit;
 use quadzero_fsm::{Peer, PeerConfig, Speaker};
+use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// An edge, whether it runs or not.
@@ -21,30 +24,38 @@ pub(super) struct Running {
     pub(super) peers: Vec<Peer>,
     /// The site's way to the Internet.
     pub(super) internet: Exit,
+    /// What can fall silent, if it is to.
+    line: Option<Line>,
 }
 
 impl Running {
     /// Listens: the gateways have to know where.
     pub(super) fn listen(side: &Side, loopback: &mut Loopback) -> io::Result<Speaker> {
         let speaker = Speaker::new();
-        let mut addresses: Vec<_> = side.addresses().collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        addresses.into_iter().try_for_each(|address| loopback.listen(&speaker, address))?;
+        addresses(side).into_iter().try_for_each(|address| loopback.listen(&speaker, address))?;
         Ok(speaker)
+    }
+
+    /// The line of an edge that listens.
+    pub(super) fn line(side: &Side, loopback: &mut Loopback) -> io::Result<Line> {
+        let mut line = Line::new();
+        addresses(side).into_iter().try_for_each(|address| loopback.reach(address, &mut line))?;
+        Ok(line)
     }
 
     /// Starts the edge, now that the gateways are there.
     pub(super) fn start(
         side: Side,
         speaker: Speaker,
+        mut line: Option<Line>,
         loopback: &Loopback,
         gateways: &[Mock],
     ) -> Result<Self, LabError> {
         let neighbors = side.edge.neighbors.iter();
-        let configs: Vec<_> = neighbors.map(|n| loopback.moved(&side.edge, n, gateways)).collect();
-        let internet = side.internet;
-        let mut running = Self { side, configs, router: None, alive: false, peers: Vec::new(), internet };
+        let configs = neighbors.map(|n| loopback.moved(&side.edge, n, gateways, line.as_mut()));
+        let configs = configs.collect::<io::Result<Vec<_>>>()?;
+        let (internet, peers) = (side.internet, Vec::new());
+        let mut running = Self { side, configs, router: None, alive: false, peers, internet, line };
         running.run(speaker)?;
         Ok(running)
     }
@@ -101,6 +112,17 @@ impl Running {
 
     /// Whether a packet that is sent there now gets out.
     pub(super) fn exit(&self) -> Exit {
-        if self.is_up() { self.internet } else { Exit::Dead }
+        let is_cut = self.line.as_ref().is_some_and(Line::is_cut);
+        if self.is_up() && !is_cut { self.internet } else { Exit::Dead }
     }
+
+    /// Cuts the line, or mends it.
+    pub(super) fn cut(&self, is_cut: bool) {
+        self.line.iter().for_each(|line| line.cut(is_cut));
+    }
+}
+
+/// What it is called on its side of its sessions, each once.
+fn addresses(side: &Side) -> BTreeSet<IpAddr> {
+    side.addresses().collect()
 }

@@ -31,6 +31,8 @@ pub(in crate::config) enum Do {
     StopEdge,
     KillEdge,
     StartEdge,
+    CutLine,
+    MendLine,
     Withdraw,
     Announce,
     InternetDown,
@@ -45,6 +47,8 @@ words! {
         "stop-edge" => Self::StopEdge,
         "kill-edge" => Self::KillEdge,
         "start-edge" => Self::StartEdge,
+        "cut-line" => Self::CutLine,
+        "mend-line" => Self::MendLine,
         "withdraw" => Self::Withdraw,
         "announce" => Self::Announce,
         "internet-down" => Self::InternetDown,
@@ -73,6 +77,10 @@ pub enum What {
     Kill(usize),
     /// It starts again.
     Start(usize),
+    /// Nothing passes between it and the gateways any more, and nobody is told.
+    Isolate(usize),
+    /// It does again.
+    Reconnect(usize),
     /// It withdraws everything and stays.
     Withdraw(usize),
     /// It announces everything again.
@@ -111,6 +119,8 @@ pub(super) fn event(keys: &File, known: &Known<'_>, out: &mut Vec<Diagnostic>) -
         Do::StopEdge => What::Stop(edge(keys, known, out)?),
         Do::KillEdge => What::Kill(edge(keys, known, out)?),
         Do::StartEdge => What::Start(edge(keys, known, out)?),
+        Do::CutLine => What::Isolate(edge(keys, known, out)?),
+        Do::MendLine => What::Reconnect(edge(keys, known, out)?),
         Do::Withdraw => What::Withdraw(edge(keys, known, out)?),
         Do::Announce => What::Announce(edge(keys, known, out)?),
         Do::InternetDown => What::InternetDown(edge(keys, known, out)?),
