@@ -3,24 +3,7 @@
 //!
 //! Everything on the wire is read by tshark as well, which must not complain of a single message.
 
-use quadzero_tests::{
-    Capture, Daemon, GOBGP, LEFT, Neighbor, PATIENCE, Path, Quadzero, RIGHT, Wire, wait_until,
-};
-
-/// gobgpd on the right, quadzero on the left.
-const GOBGPD: Neighbor = Neighbor {
-    local_as: 65020,
-    local_address: RIGHT,
-    remote_as: 65010,
-    address: LEFT,
-    passive: true,
-    hold_time: 9,
-    password: "",
-    ttl_security: false,
-    graceful_restart: false,
-    two_octet_as: false,
-    routes: Vec::new(),
-};
+use quadzero_tests::{Capture, Daemon, GOBGP, LEFT, Neighbor, PATIENCE, Path, Quadzero, Wire, wait_until};
 
 /// The edge on the left, but for what it announces.
 const EDGE: &str = r#"
@@ -63,7 +46,7 @@ fn a_carve_out_is_84_prefixes_and_no_default_route() {
     "#;
     let wire = Wire::new();
     let capture = Capture::start(&wire.right);
-    let gobgpd = Daemon::start(GOBGP, &wire.right, GOBGPD);
+    let gobgpd = Daemon::start(GOBGP, &wire.right, Neighbor::PLAIN);
     let _quadzero = Quadzero::run(&wire.left, &edge(announced));
 
     let held = gobgpd.wait_for_prefixes(84);
@@ -84,7 +67,7 @@ fn of_two_connections_dialed_at_once_one_session_remains() {
     let wire = Wire::new();
     let capture = Capture::start(&wire.right);
     wire.left.ip(&["route", "add", "blackhole", "192.0.2.2/32"]);
-    let gobgpd = Daemon::start(GOBGP, &wire.right, Neighbor { passive: false, ..GOBGPD });
+    let gobgpd = Daemon::start(GOBGP, &wire.right, Neighbor { passive: false, ..Neighbor::PLAIN });
     wait_until("gobgpd dials", PATIENCE, || wire.right.connections("syn-sent") == 1);
     gobgpd.signal("STOP");
     let _quadzero = Quadzero::run(&wire.left, &edge(DEFAULT));
@@ -97,7 +80,7 @@ fn of_two_connections_dialed_at_once_one_session_remains() {
     let count = |message: &str| gobgpd.events().iter().filter(|event| event["msg"] == message).count();
     let (up, down) = (count("Peer Up"), count("Peer Down"));
     let keepalives = format!("ip.src == {LEFT} && bgp.type == 4");
-    wait_until("keepalives pass", PATIENCE, || capture.so_far().count(&keepalives) >= 4);
+    capture.wait_for_times(4, &keepalives);
     assert_eq!((count("Peer Up"), count("Peer Down")), (up, down), "it stays up");
     assert!(gobgpd.wait_for_prefixes(1).contains_key("0.0.0.0/0"));
     assert_eq!(capture.finish().complaints(), "");
@@ -141,7 +124,7 @@ fn the_mock_gateway_serves_gobgpd_as_the_on_premises_edge() {
         passive: false,
         hold_time: 180,
         routes,
-        ..GOBGPD
+        ..Neighbor::PLAIN
     };
     let wire = Wire::new();
     wire.left.ip(&["addr", "add", "10.1.0.30/32", "dev", "wire"]);

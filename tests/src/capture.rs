@@ -1,5 +1,6 @@
 //! What was on the wire, read by somebody else: tshark.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use crate::process::installed;
 use crate::{Namespace, PATIENCE, Process, wait_until};
 
-/// A running capture of all BGP on the `wire` of a namespace.
+/// A running capture of all BGP and BFD on the `wire` of a namespace.
 #[derive(Debug)]
 pub struct Capture {
     process: Process,
@@ -22,7 +23,7 @@ impl Capture {
     pub fn start(namespace: &Namespace) -> Self {
         let file = namespace.path("wire.pcap");
         let mut command = namespace.command("tshark", "dumpcap");
-        command.args(["-q", "-i", "wire", "-f", "tcp port 179", "-w"]).arg(&file);
+        command.args(["-q", "-i", "wire", "-f", "tcp port 179 or udp port 3784", "-w"]).arg(&file);
         let process = Process::start(namespace, "dumpcap", command);
         wait_until("dumpcap captures", PATIENCE, || process.log().contains("File: "));
         Self { process, file }
@@ -33,8 +34,29 @@ impl Capture {
     /// # Panics
     /// When none comes.
     pub fn wait_for(&self, filter: &str) {
+        self.wait_for_times(1, filter);
+    }
+
+    /// Waits until so many of them have been captured.
+    ///
+    /// # Panics
+    /// When they do not come.
+    pub fn wait_for_times(&self, count: usize, filter: &str) {
         let recording = Recording { file: self.file.clone() };
-        wait_until(&format!("on the wire: {filter}"), PATIENCE, || recording.count(filter) > 0);
+        let mut seen = 0;
+        // To start tshark takes most of a second of a busy machine, for the same answer while the file is the same.
+        wait_until(&format!("{count} on the wire: {filter}"), PATIENCE, || {
+            let length = recording.octets().len();
+            let grown = std::mem::replace(&mut seen, length) != length;
+            grown && recording.count(filter) >= count
+        });
+    }
+
+    /// Every BGP message begins with a marker (RFC 4271 §4.1).
+    fn wait_for_bgp(&self) {
+        let recording = Recording { file: self.file.clone() };
+        let has_marker = || recording.octets().windows(16).any(|octets| octets == [0xff; 16]);
+        wait_until("BGP on the wire", PATIENCE, has_marker);
     }
 
     /// What was captured until now, which is something.
@@ -42,7 +64,7 @@ impl Capture {
     /// # Panics
     /// When nothing of BGP was captured.
     pub fn so_far(&self) -> Recording {
-        self.wait_for("bgp");
+        self.wait_for_bgp();
         Recording { file: self.file.clone() }
     }
 
@@ -51,7 +73,7 @@ impl Capture {
     /// # Panics
     /// When nothing of BGP was captured, or dumpcap does not end.
     pub fn finish(mut self) -> Recording {
-        self.wait_for("bgp");
+        self.wait_for_bgp();
         self.process.signal("INT");
         self.process.exit(Duration::from_secs(10));
         Recording { file: self.file }
@@ -68,6 +90,10 @@ impl Recording {
     /// Packets in this file.
     pub fn open(file: impl Into<PathBuf>) -> Self {
         Self { file: file.into() }
+    }
+
+    fn octets(&self) -> Vec<u8> {
+        fs::read(&self.file).unwrap_or_default()
     }
 
     /// The fields of each packet that the display filter describes. A field that a packet holds more than
@@ -112,8 +138,6 @@ impl Recording {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     /// A capture file with one TCP segment to the BGP port.

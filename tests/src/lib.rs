@@ -26,7 +26,7 @@ pub use capture::{Capture, Recording};
 pub use daemon::{Adapter, BIRD, Daemon, EXABGP, FRR, GOBGP, Neighbor, OPENBGPD, Path};
 pub use net::{LEFT, LEFT6, Namespace, RIGHT, RIGHT6, Wire};
 pub use process::{Process, installed};
-pub use quadzero::{Quadzero, root};
+pub use quadzero::{Quadzero, binary, root};
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -165,6 +165,20 @@ impl Namespace {
         self.sockets("established", "( dport = :179 )")
     }
 
+    /// A counter of the kernel's TCP (`nstat` calls it TcpExt..), in here.
+    ///
+    /// # Panics
+    /// When there is none of that name.
+    pub fn counter(&self, name: &str) -> u64 {
+        let mut cat = self.command("coreutils", "cat");
+        let out = cat.arg("/proc/net/netstat").output().expect("cat runs");
+        let text = String::from_utf8_lossy(&out.stdout);
+        let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:")).map(str::split_whitespace);
+        let (names, values) = lines.next().zip(lines.next()).expect("a line of names, and one of values");
+        let value = names.zip(values).find(|(known, _)| *known == name).map(|(_, value)| value);
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no counter is called {name}"))
+    }
+
     fn sockets(&self, state: &str, filter: &str) -> usize {
         let mut ss = self.command("iproute2", "ss");
         ss.args(["-Htn", "state", state, filter]);

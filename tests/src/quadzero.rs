@@ -92,9 +92,33 @@ impl Quadzero {
         (total, text(&last["prefixes"]).split_whitespace().map(str::to_owned).collect())
     }
 
+    /// How many prefixes the edge held of its only neighbor, each time that the log said it.
+    pub fn totals(&self) -> Vec<u64> {
+        let events = self.process.events();
+        events.iter().filter(|e| e["message"] == "learned").filter_map(|e| e["total"].as_u64()).collect()
+    }
+
     /// How often the edge has established a session.
     pub fn ups(&self) -> usize {
         self.process.events().iter().filter(|event| event["message"] == "session established").count()
+    }
+
+    /// Sends a signal by name ("STOP", "CONT", ..).
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, signal: &str) {
+        self.process.signal(signal);
+    }
+
+    /// The states that BFD came to, each with its diagnostic, in their order: "Up", "No Diagnostic".
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn bfd(&self) -> Vec<(String, String)> {
+        let events = self.process.events();
+        let changes = events.iter().filter(|event| event["message"] == "BFD state changed");
+        changes.map(|event| (text(&event["to"]), text(&event["diagnostic"]))).collect()
     }
 
     /// Why the edge's sessions ended, in their order.
@@ -102,9 +126,38 @@ impl Quadzero {
     /// # Panics
     /// When the log does not look like that.
     pub fn downs(&self) -> Vec<String> {
+        self.reasons("session down")
+    }
+
+    /// Why attempts of the edge became no session.
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn failures(&self) -> Vec<String> {
+        self.reasons("attempt failed")
+    }
+
+    /// How many seconds the edge wanted to wait after each session that ended.
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn waits(&self) -> Vec<f64> {
         let events = self.process.events();
-        let downs = events.iter().filter(|event| event["message"] == "session down");
-        downs.map(|event| text(&event["reason"])).collect()
+        let ends = events.iter().filter(|event| event["from"] == "Established");
+        let seconds = |event: &Value| {
+            let text = text(&event["next_attempt_in"]);
+            text.strip_suffix(" s").and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("no time: {text}"))
+        };
+        ends.map(seconds).collect()
+    }
+
+    fn reasons(&self, message: &str) -> Vec<String> {
+        let events = self.process.events();
+        events
+            .iter()
+            .filter(|event| event["message"] == message)
+            .map(|event| text(&event["reason"]))
+            .collect()
     }
 
     /// The prefixes of the mock gateway that it learned by eBGP, as the log said them last: its table is rows
@@ -151,7 +204,7 @@ pub fn root() -> &'static Path {
 
 /// The binary: the one that `QUADZERO_BIN` names, or else the work tree's, built now. Cargo builds the
 /// binaries of a package for the tests of that package only, and these are another's.
-fn binary() -> &'static Path {
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| std::env::var_os("QUADZERO_BIN").map_or_else(build, PathBuf::from))
 }

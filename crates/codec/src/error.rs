@@ -59,6 +59,9 @@ pub enum Flaw {
     /// RFC 7606 §7.2.
     #[error("its segments do not add up")]
     AsPath,
+    /// RFC 5065 §5.
+    #[error("it holds segments of a confederation, and comes from outside of it")]
+    Confederation,
     /// RFC 7607 §2.
     #[error("it holds AS 0")]
     AsZero,
@@ -216,7 +219,9 @@ fn about_attribute(attribute: u8, flaw: &Flaw, octets: &Bytes) -> Notification {
         Flaw::Overrun | Flaw::Duplicate => {
             return Notification::new(ErrorCode::UPDATE_MALFORMED_ATTRIBUTE_LIST);
         }
-        Flaw::AsPath | Flaw::AsZero => return Notification::new(ErrorCode::UPDATE_MALFORMED_AS_PATH),
+        Flaw::AsPath | Flaw::Confederation | Flaw::AsZero => {
+            return Notification::new(ErrorCode::UPDATE_MALFORMED_AS_PATH);
+        }
     };
     Notification::with_data(code, octets.clone())
 }

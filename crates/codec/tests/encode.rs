@@ -136,6 +136,16 @@ fn unknown_attributes_are_passed_on_only_if_transitive_and_then_as_partial() {
 }
 
 #[test]
+fn an_attribute_of_which_the_form_alone_is_known_is_passed_on_as_it_came() {
+    let of = |flags| UnknownAttribute { flags, code: 25, value: Bytes::from_static(&[7; 20]) };
+    for (received, sent) in [(0xC0, 0xC0), (0xE0, 0xE0)] {
+        let attributes = Attributes { unknown: [of(received)].into(), ..simple() };
+        let expected = [&[sent, 25, 20][..], &[7; 20]].concat();
+        assert!(said(&attributes, &dialect()).ends_with(&expected));
+    }
+}
+
+#[test]
 fn a_known_code_does_not_slip_in_as_unknown() {
     let med = UnknownAttribute { flags: 0xC0, code: 4, value: Bytes::from_static(&[0; 4]) };
     let attributes = Attributes { unknown: [med].into(), ..simple() };

@@ -47,7 +47,7 @@ fn next_hop(family: Family) -> BoxedStrategy<NextHop> {
 }
 
 fn unknown() -> impl Strategy<Value = UnknownAttribute> {
-    let code = prop_oneof![Just(20), 22..32_u8, 40..=255_u8];
+    let code = prop_oneof![Just(20), 22..25_u8, 26..32_u8, 40..=255_u8];
     let value = prop_oneof![4 => 0..20_usize, 1 => 250..300_usize];
     (code, value, any::<u8>()).prop_map(|(code, n, octet)| UnknownAttribute {
         flags: 0xE0,

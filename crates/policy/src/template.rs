@@ -60,11 +60,12 @@ impl Template {
     pub(crate) fn attributes(&self, family: Family, neighbor: &NeighborPolicy) -> Attributes {
         let over = &neighbor.overrides;
         let internal = neighbor.is_internal();
-        let prepend = usize::from(self.prepend) + usize::from(over.prepend);
+        // Within our own AS, our AS in the path would be a loop to whoever hears it.
+        let prepend = usize::from(self.prepend) + usize::from(over.prepend) + 1;
         let local_pref = over.local_pref.or(self.local_pref).unwrap_or(DEFAULT_LOCAL_PREF);
         Attributes {
             origin: over.origin.unwrap_or(self.origin),
-            as_path: AsPath::default().prepended(neighbor.local_as, prepend + usize::from(!internal)),
+            as_path: AsPath::default().prepended(neighbor.local_as, if internal { 0 } else { prepend }),
             next_hop: over.next_hop.filter(|hop| fits(hop, family)).unwrap_or(self.next_hop),
             med: over.med.or(self.med),
             local_pref: internal.then_some(local_pref),

@@ -85,7 +85,7 @@ fn of_edge(edge: &Edge, explain: bool) -> String {
     let user_defined: Vec<_> =
         edge.policy.user_defined_routes().into_iter().filter(|route| route.needed).collect();
     if !user_defined.is_empty() {
-        text += "\nthese exceptions are yours to make, in the route table of every subnet that needs them:\n";
+        text += "\nthese exceptions are yours to make, in the route table of every subnet that needs them (`quadzero export udr`):\n";
     }
     for route in user_defined {
         let _ = writeln!(text, "  {}", command(&route));
@@ -198,7 +198,8 @@ fn of_deployment(deployment: &Deployment) -> String {
                 format!("gateways {}", names.collect::<Vec<_>>().join(", "))
             }
         };
-        let _ = writeln!(text, "  VNet {} {}, {gateways}", vnet.name, space.join(" "));
+        let security = vnet.hub.filter(|hub| hub.internet_security).map_or("", |_| ", internet security");
+        let _ = writeln!(text, "  VNet {} {}, {gateways}{security}", vnet.name, space.join(" "));
     }
     text
 }
@@ -224,10 +225,11 @@ fn of_gateway(gateway: &Gateway, deployment: &Deployment) -> String {
         let limit = gateway.limit(connection).most;
         let _ = writeln!(
             text,
-            "  connection {} to {} (AS {}), {limit} prefixes at most",
+            "  connection {} to {} (AS {}), {limit} prefixes at most{}",
             connection.name,
             peers.join(" and "),
-            connection.asn
+            connection.asn,
+            if connection.internet_security { ", internet security" } else { "" }
         );
     }
     text

@@ -3,7 +3,7 @@
 //! Results go to standard output, everything else (errors, warnings, logs) to standard error. Exit status 0: it
 //! worked; 1: it did not (an expectation failed, an address is taken); 2: the command line or a file is wrong.
 
-use crate::{check, daemon, decode, lab, logging};
+use crate::{check, daemon, decode, export, lab, logging};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::json;
 use std::io::{self, Write};
@@ -30,6 +30,7 @@ Examples:
   quadzero lab                        see an edge and a mock VPN gateway peer, and where packets go
   quadzero check edge.toml            what is wrong with a file, or what it would announce to whom
   quadzero run -c edge.toml           be the edge
+  quadzero export udr -c edge.toml --format az -g RG    the exceptions, as routes for Azure
   quadzero azure -c gateway.toml      be Azure's gateway, to test another edge against it
   quadzero decode ffff...001304       a BGP message in words
 
@@ -46,6 +47,8 @@ pub enum Command {
     Check(Check),
     /// Be Azure's gateway, in the foreground
     Azure(Azure),
+    /// Print what has to be made in Azure, for the tool of your choice
+    Export(export::Export),
     /// Put BGP messages into words
     Decode(Decode),
 }
@@ -230,7 +233,7 @@ fn log_level(command: &Command) -> &'static str {
         Command::Run(_) | Command::Azure(_) => "info",
         // The report tells how the sessions fared.
         Command::Lab(_) => "warn,quadzero_fsm=error",
-        Command::Check(_) | Command::Decode(_) => "warn",
+        Command::Check(_) | Command::Export(_) | Command::Decode(_) => "warn",
     }
 }
 
@@ -240,6 +243,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Run(options) => daemon::run(options),
         Command::Check(options) => check::run(options),
         Command::Azure(options) => daemon::azure(options),
+        Command::Export(options) => export::run(options),
         Command::Decode(options) => decode::run(options),
     }
 }

@@ -2,7 +2,7 @@
 //! use it.
 //!
 //! ```text
-//!   command line --cli--> check, decode                      nothing is started
+//!   command line --cli--> check, export, decode              nothing is started
 //!                    +--> run, azure, lab                    sessions, until a signal
 //!                            |
 //!                 config: a file -> checked values, or every error with its line
@@ -13,6 +13,8 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod decode;
+pub mod export;
 pub mod lab;
+mod liveness;
 pub mod logging;
 pub mod router;

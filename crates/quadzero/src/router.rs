@@ -1,6 +1,7 @@
 //! An edge at work: its speaker, its peers, and the routes that each of them is to have.
 
 use crate::config::edge::{Edge, Range};
+use crate::liveness::Liveness;
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::{Peer, PeerConfig, Speaker};
 use quadzero_rib::RouteSet;
@@ -14,9 +15,9 @@ use tokio::task::JoinSet;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what} {address}: {source}{}", hint(.source))]
 pub struct StartError {
-    what: &'static str,
-    address: SocketAddr,
-    source: io::Error,
+    pub(crate) what: &'static str,
+    pub(crate) address: SocketAddr,
+    pub(crate) source: io::Error,
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -25,7 +26,7 @@ fn hint(error: &io::Error) -> &'static str {
             "\n  ports below 1024 need CAP_NET_BIND_SERVICE (setcap cap_net_bind_service=+ep quadzero), \
              or choose a higher port in [bgp] listen"
         }
-        io::ErrorKind::AddrInUse => "\n  another BGP speaker has it: ss -ltnp shows which",
+        io::ErrorKind::AddrInUse => "\n  another speaker has it: ss -lntup shows which",
         io::ErrorKind::AddrNotAvailable => {
             "\n  this machine does not have the address: ip address shows what it has"
         }
@@ -39,6 +40,7 @@ pub struct Router {
     /// What each peer is to have; without a sender, it could never change.
     wanted: Vec<watch::Sender<Arc<RouteSet>>>,
     speaker: Speaker,
+    liveness: Liveness,
 }
 
 impl Router {
@@ -59,17 +61,21 @@ impl Router {
     /// The same with a speaker that listens already, and peers that are somewhere else than the edge's file says.
     pub(crate) fn with(speaker: Speaker, edge: &Edge, peers: Vec<PeerConfig>) -> Result<Self, StartError> {
         let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
-        let mut router = Self { peers: Vec::new(), wanted: Vec::new(), speaker };
+        let mut router = Self { peers: Vec::new(), wanted: Vec::new(), speaker, liveness: Liveness::new() };
         for ((neighbor, peer), routes) in edge.neighbors.iter().zip(peers).zip(edge.policy.plan(&policies)) {
             let (sender, wanted) = watch::channel(routes);
             let address = peer.transport.remote;
-            let added = match neighbor.range {
-                Some(Range { prefix, limit }) => {
-                    router.speaker.add_range(quadzero_fsm::Range { prefix, limit, peer, wanted })
+            let failed = |source| StartError { what: "use an MD5 key with", address, source };
+            if let Some(Range { prefix, limit }) = neighbor.range {
+                let range = quadzero_fsm::Range { prefix, limit, peer, wanted };
+                router.speaker.add_range(range).map_err(failed)?;
+            } else {
+                let peer = router.speaker.add(peer, wanted).map_err(failed)?;
+                if let Some(parameters) = neighbor.bfd {
+                    router.liveness.guard(&peer, parameters)?;
                 }
-                None => router.speaker.add(peer, wanted).map(|peer| router.peers.push(peer)),
-            };
-            added.map_err(|source| StartError { what: "use an MD5 key with", address, source })?;
+                router.peers.push(peer);
+            }
             router.wanted.push(sender);
         }
         Ok(router)
@@ -122,5 +128,7 @@ impl Router {
             stopping.spawn(async move { peer.stop(notification).await });
         }
         stopping.join_all().await;
+        // After the last words of BGP: some take a neighbor that stops its BFD for one that has failed.
+        self.liveness.stop().await;
     }
 }

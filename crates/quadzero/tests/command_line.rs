@@ -194,7 +194,7 @@ fn a_reader_that_has_seen_enough_ends_it_in_silence() {
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in ["lab", "run", "check", "azure", "decode"] {
+    for command in ["lab", "run", "check", "azure", "export", "decode"] {
         let (code, out, _) = told(&quadzero(&[command, "--help"]));
         let examples = out.split_once("Examples:").unwrap().1;
         assert_eq!(code, Some(0));

@@ -7,13 +7,14 @@ use quadzero::config::Source;
 use std::collections::BTreeSet;
 
 /// A heading of the reference, and a file with an unknown key in that table.
-const TABLES: [(&str, &str); 18] = [
+const TABLES: [(&str, &str); 19] = [
     ("### `[bgp]`", "[bgp]\nzzzz = 1"),
     ("### `[[originate]]`", "[[originate]]\nzzzz = 1"),
     ("### `[[exception]]`", "[[exception]]\nzzzz = 1"),
     ("### `[[neighbor]]`", "[[neighbor]]\nzzzz = 1"),
     ("### `[[neighbor]]`", "[neighbor-defaults]\nzzzz = 1"),
     ("### `azure` of a neighbor", "[neighbor-defaults]\nazure = { zzzz = 1 }"),
+    ("### `bfd` of a neighbor", "[neighbor-defaults]\nbfd = { zzzz = 1 }"),
     ("### `[gateway]`", "[gateway]\nzzzz = 1"),
     ("### `[[gateway.instance]]`", "[[gateway.instance]]\nzzzz = 1"),
     ("### `[[gateway.connection]]`", "[[gateway.connection]]\nzzzz = 1"),

@@ -5,7 +5,10 @@
 use quadzero::config::azure::Deployment;
 use quadzero::config::edge::{Edge, Range};
 use quadzero::config::{Loaded, Source};
-use quadzero_azure::config::{HoldTimeBehaviour, NextHopType, SystemDefault};
+use quadzero_azure::config::{
+    HoldTimeBehaviour, HubConnection, Kind, NextHopType, Peering, Place, Preference, Sku, SystemDefault,
+    VnetPeering,
+};
 use quadzero_codec::{Asn, Family, NextHop, Origin, Role};
 use quadzero_fsm::{Capabilities, Excess, Import, Md5Key, Mode, PrefixLimit, RestartTime};
 use std::net::SocketAddr;
@@ -30,6 +33,37 @@ fn edge(rest: &str) -> Edge {
 
 fn sockets(addresses: &[&str]) -> Vec<SocketAddr> {
     addresses.iter().map(|address| address.parse().unwrap()).collect()
+}
+
+#[test]
+fn bfd_is_as_fast_as_that_of_expressroute_unless_it_says_otherwise() {
+    let edge = edge(
+        r#"
+        [neighbor-defaults]
+        remote-as = 65020
+        bfd = { min-tx = "50ms", min-rx = "100ms", multiplier = 5 }
+
+        [[neighbor]]
+        address = "192.0.2.2"
+        bfd = true
+
+        [[neighbor]]
+        address = "192.0.2.3"
+
+        [[neighbor]]
+        address = "192.0.2.4"
+        bfd = false
+
+        [[neighbor]]
+        address = "192.0.2.5"
+        bfd = { multiplier = 2 }
+        "#,
+    );
+    let told = |i: usize| edge.neighbors[i].bfd.map(|bfd| (bfd.min_tx.0, bfd.min_rx.0, bfd.multiplier.get()));
+    assert_eq!(told(0), Some((300_000, 300_000, 3)));
+    assert_eq!(told(1), Some((50_000, 100_000, 5)));
+    assert_eq!(told(2), None);
+    assert_eq!(told(3), Some((300_000, 300_000, 2)), "a table is one value");
 }
 
 #[test]
@@ -350,10 +384,127 @@ fn every_key_of_a_gateway_arrives() {
     assert_eq!(subnet.routes[0].next_hop_ip, Some("10.1.1.4".parse().unwrap()));
 }
 
+const COEXISTING: &str = r#"
+[[gateway]]
+kind = "virtual-wan"
+name = "west"
+address-prefix = "10.100.0.0/24"
+preference = "as-path"
+time-scale = 1000
+planned-outage = 10
+unplanned-outage = "60s"
+[[gateway.instance]]
+address = "10.100.0.12"
+[[gateway.instance]]
+address = "10.100.0.13"
+[[gateway.connection]]
+name = "site"
+asn = 65010
+address = "10.51.255.254"
+internet-security = true
+[[gateway]]
+kind = "expressroute"
+name = "er"
+region-community = "12076:50003"
+[[gateway.connection]]
+name = "private"
+asn = 65030
+primary-subnet = "192.168.15.16/30"
+secondary-subnet = "192.168.15.20/30"
+vlan = 100
+sku = "premium"
+weight = 7
+bfd = false
+password-file = "md5.key"
+listen = ["127.0.0.1:1790", "127.0.0.2:1790"]
+dial = ["127.0.0.3:1790", "127.0.0.4:1790"]
+[[gateway.connection]]
+name = "microsoft"
+asn = 64000
+peering = "microsoft"
+primary-subnet = "203.0.113.16/30"
+secondary-subnet = "203.0.113.20/30"
+vlan = 101
+route-filter = ["12076:52004"]
+[[gateway.connection.service]]
+prefix = "20.60.0.0/16"
+community = "12076:52004"
+[[gateway]]
+kind = "route-server"
+name = "rs"
+vnet = "apart"
+branch-to-branch = true
+preference = "vpn"
+[[gateway.instance]]
+address = "10.9.2.4"
+[[gateway.instance]]
+address = "10.9.2.5"
+[[gateway.connection]]
+name = "nva"
+asn = 65001
+address = "10.9.3.4"
+[[vnet]]
+name = "connected"
+address-space = ["10.1.0.0/16"]
+internet-security = false
+community = "12076:20001"
+[[vnet]]
+name = "apart"
+address-space = ["10.9.0.0/16"]
+[[vnet.peering]]
+vnet = "connected"
+"#;
+
+#[test]
+fn every_key_of_several_gateways_arrives() {
+    let source = Source {
+        path: format!("{}/tests/coexisting.toml", env!("CARGO_MANIFEST_DIR")),
+        text: COEXISTING.into(),
+    };
+    let Deployment { azure, endpoints } = sound(source.gateway());
+    let [hub, er, rs] = &azure.gateways[..] else { panic!("{azure:?}") };
+    let (Kind::VirtualWan(wan), Kind::ExpressRoute(region), Kind::RouteServer(server)) =
+        (&hub.kind, &er.kind, &rs.kind)
+    else {
+        panic!("{azure:?}")
+    };
+    assert_eq!((hub.place, er.place, rs.place), (Place::Hub(0), Place::Hub(0), Place::Vnet(1)));
+    assert_eq!(wan.address_prefix, "10.100.0.0/24".parse().unwrap());
+    assert_eq!((wan.router, wan.preference), ("10.100.0.12".parse().unwrap(), Preference::AsPath));
+    assert_eq!((server.branch_to_branch, server.preference), (true, Preference::Vpn));
+    let switches = hub.switches;
+    let outages = (switches.planned_outage, switches.unplanned_outage, switches.time_scale);
+    assert_eq!(outages, (Duration::from_secs(10), Duration::from_secs(60), 1000));
+    assert!(hub.connections[0].internet_security);
+    assert_eq!(region.region, Some("12076:50003".parse().unwrap()));
+    let circuit = er.connections[0].circuit().unwrap();
+    assert_eq!((circuit.vlan, circuit.sku, circuit.weight, circuit.bfd), (100, Sku::Premium, 7, false));
+    assert!(circuit.key.is_some() && circuit.is_private());
+    let Peering::Microsoft(microsoft) = &er.connections[1].circuit().unwrap().peering else {
+        panic!("private")
+    };
+    assert_eq!((microsoft.route_filter.len(), microsoft.services.len()), (1, 1));
+    let of = |address: &str| endpoints.of(address.parse().unwrap());
+    let found = ["192.168.15.18", "192.168.15.22", "192.168.15.17", "192.168.15.21"].map(of);
+    let expected = ["127.0.0.1:1790", "127.0.0.2:1790", "127.0.0.3:1790", "127.0.0.4:1790"];
+    assert_eq!(found.to_vec(), sockets(&expected));
+    assert_eq!(azure.vnets[0].hub, Some(HubConnection { hub: 0, internet_security: false }));
+    assert_eq!(azure.vnets[0].community, Some("12076:20001".parse().unwrap()));
+    assert_eq!(azure.vnets[1].hub, None);
+    assert_eq!(azure.vnets[1].peerings, [VnetPeering { with: 0, use_remote_gateways: false }]);
+}
+
 /// Every seventh place of every example is broken in several ways: the worst that may come of it is an error.
 #[test]
 fn no_file_is_bad_enough_to_panic() {
-    let examples = ["lab", "vpn-active-active-apipa", "azure-vpn-gateway", "expressroute-pair"];
+    let examples = [
+        "lab",
+        "vpn-active-active-apipa",
+        "azure-vpn-gateway",
+        "expressroute-pair",
+        "azure-coexistence",
+        "azure-expressroute",
+    ];
     for example in examples {
         let path = format!("{}/../../config/{example}.toml", env!("CARGO_MANIFEST_DIR"));
         let text: Vec<char> =

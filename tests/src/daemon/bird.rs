@@ -20,6 +20,10 @@ impl Adapter for Bird {
         "bird"
     }
 
+    fn title(&self) -> &'static str {
+        "BIRD"
+    }
+
     fn cannot(&self) -> &'static [(&'static str, &'static str)] {
         &[(
             "an_old_two_octet_speaker_takes_as_trans_for_the_edges_four_octet_as",
@@ -33,6 +37,7 @@ impl Adapter for Bird {
         let mut command = at.command(PACKAGE, "bird");
         command.arg("-f").arg("-c").arg(config).arg("-s").arg(at.path("bird.ctl"));
         command.arg("-P").arg(at.path("bird.pid"));
+        command.args(neighbor.restarting.then_some("-R"));
         command
     }
 
@@ -51,6 +56,18 @@ impl Adapter for Bird {
         read(&ask(birdc(at), &["show", "route", "all", "protocol", "edge"]).unwrap_or_default())
     }
 
+    fn ask_again(&self, at: &Namespace, _neighbor: &Neighbor) {
+        tell(|| birdc(at), &["reload", "in", "edge"]);
+    }
+
+    fn say_again(&self, at: &Namespace, _neighbor: &Neighbor) {
+        tell(|| birdc(at), &["reload", "out", "edge"]);
+    }
+
+    fn reset(&self, at: &Namespace, _neighbor: &Neighbor) {
+        tell(|| birdc(at), &["restart", "edge"]);
+    }
+
     fn shut_down(&self, at: &Namespace, _neighbor: &Neighbor, text: &'static str) -> &'static str {
         tell(|| birdc(at), &["disable", "edge", &format!("\"{text}\"")]);
         text
@@ -64,6 +81,17 @@ fn config(neighbor: &Neighbor) -> String {
     let family = neighbor.by_family("ipv4", "ipv6");
     let key = if password.is_empty() { String::new() } else { format!("password \"{password}\";") };
     let ttl_security = if neighbor.ttl_security { "on" } else { "off" };
+    let restart = if neighbor.graceful_restart { "on" } else { "aware" };
+    let extended = if neighbor.extended_messages { "on" } else { "off" };
+    let role =
+        if neighbor.role.is_empty() { String::new() } else { format!("local role {};", neighbor.role) };
+    let limit = neighbor.max_prefixes;
+    let limit = if limit > 0 { format!("import limit {limit} action restart;") } else { String::new() };
+    let families: String = neighbor
+        .families("ipv4", "ipv6")
+        .into_iter()
+        .map(|family| format!("{family} {{ import all; export all; {limit} }};\n    "))
+        .collect();
     let routes = neighbor.routes.iter().enumerate();
     let routes: String = routes
         .map(|(i, prefix)| format!("protocol static route{i} {{ {family}; route {prefix} blackhole; }}\n"))
@@ -82,8 +110,11 @@ protocol bgp edge {{
     passive {passive};
     enable as4 {as4};
     ttl security {ttl_security};
+    graceful restart {restart};
+    enable extended messages {extended};
+    {role}
     {key}
-    {family} {{ import all; export all; }};
+    {families}
 }}
 {routes}",
         id = Neighbor::ROUTER_ID,
@@ -122,6 +153,7 @@ fn attribute(path: &mut Path, name: &str, value: &str) {
         "community" => path.communities = items(value),
         "ext_community" => path.extended_communities = items(value),
         "large_community" => path.large_communities = items(value),
+        "otc" => path.others.push(35),
         // Every path has one, whatever was received.
         "local_pref" => {}
         other => panic!("an attribute that is new here: {other}"),

@@ -37,17 +37,42 @@ impl Adapter for ExaBgp {
         "exabgp"
     }
 
+    fn title(&self) -> &'static str {
+        "ExaBGP"
+    }
+
     fn cannot(&self) -> &'static [(&'static str, &'static str)] {
         &[
             (
                 "a_daemon_loses_no_route_while_quadzero_restarts",
-                "it has no table of its own: what an UPDATE says goes to its API processes, and a session that ends takes all of \
-                 it along",
+                "it has no table of its own: by exabgp(1), DESCRIPTION, it passes on what it receives, and a session \
+                 that ends takes all of it along",
             ),
             (
                 "ttl_security_lets_an_edge_on_the_link_dial",
-                "it sets the TTL of connections that it dials alone, and accepts with the system's 64: outgoing-ttl and \
-             incoming-ttl in its reactor/network/outgoing.py and reactor/listener.py",
+                "it sets the TTL of connections that it dials alone, and accepts with the system's 64: \
+                 outgoing-ttl and incoming-ttl in its modules exabgp.reactor.network.outgoing and \
+                 exabgp.reactor.listener",
+            ),
+            (
+                "roles_that_fit_are_agreed_on",
+                "its capability section has no word for it: `syntax` in its module \
+                 exabgp.configuration.capability",
+            ),
+            (
+                "roles_that_do_not_fit_are_no_session",
+                "its capability section has no word for it: `syntax` in its module \
+                 exabgp.configuration.capability",
+            ),
+            (
+                "the_daemons_limit_of_prefixes_is_heard",
+                "it has no table to count in, and no word for a limit: `known` in its module \
+                 exabgp.configuration.neighbor",
+            ),
+            (
+                "a_daemon_may_tell_all_again",
+                "`flush adj-rib out` ends the connection of 4.2.21 where route refresh is switched on: its \
+                 module exabgp.rib.outgoing puts a ROUTE-REFRESH into an UPDATE",
             ),
         ]
     }
@@ -88,6 +113,18 @@ impl Adapter for ExaBgp {
         rib
     }
 
+    fn ask_again(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(at, &format!("announce route-refresh {} unicast", neighbor.by_family("ipv4", "ipv6")));
+    }
+
+    fn say_again(&self, at: &Namespace, _neighbor: &Neighbor) {
+        tell(at, "flush adj-rib out");
+    }
+
+    fn reset(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(at, &format!("neighbor {} teardown 4", neighbor.address));
+    }
+
     /// Its operator chooses the subcode; the text is always that subcode in words.
     fn shut_down(&self, at: &Namespace, neighbor: &Neighbor, _text: &'static str) -> &'static str {
         tell(at, &format!("neighbor {} teardown 2", neighbor.address));
@@ -108,8 +145,10 @@ fn config(at: &Namespace, neighbor: &Neighbor) -> String {
     let remote_as =
         if neighbor.two_octet_as && neighbor.remote_as > 65535 { AS_TRANS } else { neighbor.remote_as };
     let folder = at.folder().display();
-    let family = neighbor.by_family("ipv4", "ipv6");
+    let families = neighbor.families("ipv4 unicast;", "ipv6 unicast;").join(" ");
     let asn4 = if neighbor.two_octet_as { "disable" } else { "enable" };
+    let extended = if neighbor.extended_messages { "enable" } else { "disable" };
+    let restart = if neighbor.graceful_restart { "graceful-restart 120;" } else { "" };
     let key = if password.is_empty() { String::new() } else { format!("md5-password \"{password}\";") };
     let ttl = if neighbor.ttl_security { "outgoing-ttl 255; incoming-ttl 255;" } else { "" };
     let routes = neighbor.routes.iter();
@@ -128,8 +167,8 @@ neighbor {address} {{
     passive {passive};
     {key}
     {ttl}
-    family {{ {family} unicast; }}
-    capability {{ asn4 {asn4}; }}
+    family {{ {families} }}
+    capability {{ asn4 {asn4}; route-refresh enable; extended-message {extended}; {restart} }}
     api {{
         processes [ table ];
         neighbor-changes;

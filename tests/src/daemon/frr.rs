@@ -22,6 +22,10 @@ impl Adapter for Frr {
         "frr"
     }
 
+    fn title(&self) -> &'static str {
+        "FRR"
+    }
+
     fn command(&self, at: &Namespace, neighbor: &Neighbor) -> Command {
         let config = at.write("frr.conf", &config(neighbor));
         let mut command = at.command(PACKAGE, "/usr/lib/frr/bgpd");
@@ -42,10 +46,23 @@ impl Adapter for Frr {
     }
 
     fn rib(&self, at: &Namespace, neighbor: &Neighbor) -> BTreeMap<String, Path> {
-        let show = format!("show bgp {} unicast json detail", neighbor.by_family("ipv4", "ipv6"));
-        let routes = json(at, &show)["routes"].as_object().cloned().unwrap_or_default();
+        let shown = neighbor.families("ipv4", "ipv6").into_iter();
+        let shown = shown.map(|family| json(at, &format!("show bgp {family} unicast json detail")));
+        let routes = shown.flat_map(|shown| shown["routes"].as_object().cloned().unwrap_or_default());
         // The first element is about the prefix, each of the others is a path.
-        routes.into_iter().map(|(prefix, about)| (prefix, read(&about[1]))).collect()
+        routes.map(|(prefix, about)| (prefix, read(&about[1]))).collect()
+    }
+
+    fn ask_again(&self, at: &Namespace, neighbor: &Neighbor) {
+        clear(at, neighbor, "soft in");
+    }
+
+    fn say_again(&self, at: &Namespace, neighbor: &Neighbor) {
+        clear(at, neighbor, "soft out");
+    }
+
+    fn reset(&self, at: &Namespace, neighbor: &Neighbor) {
+        clear(at, neighbor, "");
     }
 
     fn shut_down(&self, at: &Namespace, neighbor: &Neighbor, text: &'static str) -> &'static str {
@@ -69,7 +86,24 @@ fn config(neighbor: &Neighbor) -> String {
         if password.is_empty() { String::new() } else { format!("neighbor {address} password {password}") };
     let ttl =
         if neighbor.ttl_security { format!("neighbor {address} ttl-security hops 1") } else { String::new() };
-    let restart = if neighbor.graceful_restart { "bgp graceful-restart" } else { "" };
+    // It says that it has restarted whenever it has just started.
+    let restart = if neighbor.graceful_restart {
+        "bgp graceful-restart\n bgp graceful-restart preserve-fw-state"
+    } else {
+        ""
+    };
+    let role = if neighbor.role.is_empty() {
+        String::new()
+    } else {
+        format!("neighbor {address} local-role {}", neighbor.role)
+    };
+    let limit = neighbor.max_prefixes;
+    let limit = if limit > 0 { format!("neighbor {address} maximum-prefix {limit}") } else { String::new() };
+    let second = if neighbor.both_families {
+        format!("address-family ipv6 unicast\n  neighbor {address} activate\n exit-address-family")
+    } else {
+        String::new()
+    };
     let networks: String = neighbor.routes.iter().map(|prefix| format!("  network {prefix}\n")).collect();
     // Without coalesce-time 0 it waits with its first UPDATE, up to ten seconds.
     format!(
@@ -90,8 +124,11 @@ router bgp {local_as}
  {old}
  {key}
  {ttl}
+ {role}
+ {second}
  address-family {family} unicast
   neighbor {address} activate
+  {limit}
 {networks} exit-address-family
 ",
         id = Neighbor::ROUTER_ID,
@@ -113,6 +150,11 @@ fn configure(at: &Namespace, neighbor: &Neighbor, lines: &[&str]) {
     let router = format!("router bgp {}", neighbor.local_as);
     let lines = ["configure terminal", &router].into_iter().chain(lines.iter().copied());
     tell(|| vtysh(at), &lines.flat_map(|line| ["-c", line]).collect::<Vec<_>>());
+}
+
+fn clear(at: &Namespace, neighbor: &Neighbor, how: &str) {
+    let family = neighbor.by_family("ipv4", "ipv6");
+    tell(|| vtysh(at), &["-c", &format!("clear bgp {family} unicast {} {how}", neighbor.address)]);
 }
 
 fn read(path: &Value) -> Path {

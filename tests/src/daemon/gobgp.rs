@@ -22,12 +22,38 @@ impl Adapter for GoBgp {
         "gobgp"
     }
 
+    fn title(&self) -> &'static str {
+        "GoBGP"
+    }
+
     fn cannot(&self) -> &'static [(&'static str, &'static str)] {
-        &[(
-            "an_old_two_octet_speaker_takes_as_trans_for_the_edges_four_octet_as",
-            "it always offers four-octet AS numbers: docs/sources/configuration.md has no setting for the \
-             capability of RFC 6793",
-        )]
+        &[
+            (
+                "an_old_two_octet_speaker_takes_as_trans_for_the_edges_four_octet_as",
+                "it always offers four-octet AS numbers: the configuration.md of its documentation has no \
+                 setting for the capability of RFC 6793",
+            ),
+            (
+                "roles_that_fit_are_agreed_on",
+                "the configuration.md of its documentation has no setting for the capability of RFC 9234, and \
+                 its OPEN is without it",
+            ),
+            (
+                "roles_that_do_not_fit_are_no_session",
+                "the configuration.md of its documentation has no setting for the capability of RFC 9234, and \
+                 its OPEN is without it",
+            ),
+            (
+                "an_extended_message_is_understood",
+                "the configuration.md of its documentation has no setting for the capability of RFC 8654, and \
+                 its OPEN is without it",
+            ),
+            (
+                "a_daemon_that_asks_again_is_told_again",
+                "it sends no ROUTE-REFRESH: of the commands in the cli-command-syntax.md of its documentation \
+                 (2.2), `softresetin` comes nearest, and reads again what it has kept",
+            ),
+        ]
     }
 
     fn command(&self, at: &Namespace, neighbor: &Neighbor) -> Command {
@@ -35,6 +61,7 @@ impl Adapter for GoBgp {
         let mut command = at.command(PACKAGE, "gobgpd");
         command.arg("-f").arg(config);
         command.args(["-l", "debug", "--pprof-disable", "--api-hosts", "127.0.0.1:50051"]);
+        command.args(neighbor.restarting.then_some("-r"));
         command
     }
 
@@ -62,9 +89,22 @@ impl Adapter for GoBgp {
     }
 
     fn rib(&self, at: &Namespace, neighbor: &Neighbor) -> BTreeMap<String, Path> {
-        let table = json(at, &["global", "rib", "-a", neighbor.by_family("ipv4", "ipv6")]);
-        let table = table.as_object().cloned().unwrap_or_default();
-        table.into_iter().map(|(prefix, paths)| (prefix, read(&paths[0]))).collect()
+        let tables = neighbor.families("ipv4", "ipv6").into_iter();
+        let tables = tables.map(|family| json(at, &["global", "rib", "-a", family]));
+        let tables = tables.flat_map(|table| table.as_object().cloned().unwrap_or_default());
+        tables.map(|(prefix, paths)| (prefix, read(&paths[0]))).collect()
+    }
+
+    fn ask_again(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(|| gobgp(at), &["neighbor", neighbor.address, "softresetin"]);
+    }
+
+    fn say_again(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(|| gobgp(at), &["neighbor", neighbor.address, "softresetout"]);
+    }
+
+    fn reset(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(|| gobgp(at), &["neighbor", neighbor.address, "reset"]);
     }
 
     fn shut_down(&self, at: &Namespace, neighbor: &Neighbor, text: &'static str) -> &'static str {
@@ -75,10 +115,23 @@ impl Adapter for GoBgp {
 }
 
 fn config(neighbor: &Neighbor) -> String {
-    let Neighbor { local_as, remote_as, address, passive, hold_time, password, .. } = neighbor;
+    let Neighbor { local_as, remote_as, address, passive, hold_time, password, max_prefixes, .. } = neighbor;
     let ttl_security = neighbor.ttl_security;
     let restart = neighbor.graceful_restart;
-    let family = neighbor.by_family("ipv4-unicast", "ipv6-unicast");
+    let families: String = neighbor
+        .families("ipv4-unicast", "ipv6-unicast")
+        .into_iter()
+        .map(|family| {
+            format!(
+                r#"
+        [[neighbors.afi-safis]]
+        config = {{ afi-safi-name = "{family}" }}
+        prefix-limit = {{ config = {{ max-prefixes = {max_prefixes} }} }}
+        mp-graceful-restart = {{ config = {{ enabled = {restart} }} }}
+        "#
+            )
+        })
+        .collect();
     format!(
         r#"
         [global.config]
@@ -86,13 +139,11 @@ fn config(neighbor: &Neighbor) -> String {
         router-id = "{id}"
         [[neighbors]]
         config = {{ neighbor-address = "{address}", peer-as = {remote_as}, auth-password = "{password}" }}
-        timers = {{ config = {{ hold-time = {hold_time}, connect-retry = 20 }} }}
+        timers = {{ config = {{ hold-time = {hold_time}, connect-retry = 20, idle-hold-time-after-reset = 1 }} }}
         transport = {{ config = {{ passive-mode = {passive} }} }}
         ttl-security = {{ config = {{ enabled = {ttl_security}, ttl-min = 255 }} }}
         graceful-restart = {{ config = {{ enabled = {restart}, restart-time = 120 }} }}
-        [[neighbors.afi-safis]]
-        config = {{ afi-safi-name = "{family}" }}
-        mp-graceful-restart = {{ config = {{ enabled = {restart} }} }}
+        {families}
         "#,
         id = Neighbor::ROUTER_ID,
     )

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::process::{Command, Output};
 
-use crate::{Namespace, PATIENCE, Process, RIGHT, wait_for, wait_until};
+use crate::{LEFT, Namespace, PATIENCE, Process, RIGHT, wait_for, wait_until};
 
 /// The one neighbor of a daemon, and what the daemon is itself to that neighbor.
 #[derive(Clone, Debug)]
@@ -44,10 +44,20 @@ pub struct Neighbor {
     pub password: &'static str,
     /// The neighbor is on the same link, and TTL 255 proves it (RFC 5082).
     pub ttl_security: bool,
-    /// It keeps the neighbor's routes while that restarts (RFC 4724).
+    /// It keeps the neighbor's routes while that restarts (RFC 4724), and asks for the same.
     pub graceful_restart: bool,
+    /// It has just restarted: what it announced before is still forwarded to.
+    pub restarting: bool,
     /// Without the capability of RFC 6793: an "old BGP speaker".
     pub two_octet_as: bool,
+    /// With the capability of RFC 8654, if the daemon has to be told.
+    pub extended_messages: bool,
+    /// Its own role (RFC 9234): "customer", "provider", "peer"; empty for none.
+    pub role: &'static str,
+    /// More prefixes than these it does not bear; 0 for no limit.
+    pub max_prefixes: u32,
+    /// Both families are spoken (else that of the address).
+    pub both_families: bool,
     /// The prefixes that it announces, all of the address's family.
     pub routes: Vec<String>,
 }
@@ -56,12 +66,37 @@ impl Neighbor {
     /// The router id of every daemon.
     pub const ROUTER_ID: &'static str = RIGHT;
 
+    /// The daemon on the right of the wire, which waits for the edge on the left and has no wishes.
+    pub const PLAIN: Self = Self {
+        local_as: 65020,
+        local_address: RIGHT,
+        remote_as: 65010,
+        address: LEFT,
+        passive: true,
+        hold_time: 9,
+        password: "",
+        ttl_security: false,
+        graceful_restart: false,
+        restarting: false,
+        two_octet_as: false,
+        extended_messages: false,
+        role: "",
+        max_prefixes: 0,
+        both_families: false,
+        routes: Vec::new(),
+    };
+
     /// Whether IPv6 is spoken, over IPv6.
     pub fn is_ipv6(&self) -> bool {
         self.address.contains(':')
     }
 
-    /// One of two, by the family.
+    /// One of two, or both, by the families that are spoken.
+    fn families<T>(&self, ipv4: T, ipv6: T) -> Vec<T> {
+        if self.both_families { vec![ipv4, ipv6] } else { vec![self.by_family(ipv4, ipv6)] }
+    }
+
+    /// One of two, by the address's family.
     fn by_family<T>(&self, ipv4: T, ipv6: T) -> T {
         if self.is_ipv6() { ipv6 } else { ipv4 }
     }
@@ -71,6 +106,9 @@ impl Neighbor {
 pub trait Adapter: Debug + Sync {
     /// What the test is called by: "frr".
     fn name(&self) -> &'static str;
+
+    /// What people call it: "FRR".
+    fn title(&self) -> &'static str;
 
     /// Behaviours of the suite that this daemon lacks, by name, each with the reason and where it is written.
     fn cannot(&self) -> &'static [(&'static str, &'static str)] {
@@ -91,6 +129,15 @@ pub trait Adapter: Debug + Sync {
 
     /// The best path to each prefix; its own, which have no AS_PATH, may be among them.
     fn rib(&self, at: &Namespace, neighbor: &Neighbor) -> BTreeMap<String, Path>;
+
+    /// Asks the neighbor to say its routes again (RFC 2918).
+    fn ask_again(&self, at: &Namespace, neighbor: &Neighbor);
+
+    /// Says its own routes again, unasked.
+    fn say_again(&self, at: &Namespace, neighbor: &Neighbor);
+
+    /// Ends the session with a Cease, Administrative Reset, and begins a new one.
+    fn reset(&self, at: &Namespace, neighbor: &Neighbor);
 
     /// Ends the session with a Cease, Administrative Shutdown, that has this text if the daemon lets its
     /// operator choose. Returns the text that it has.
@@ -126,10 +173,24 @@ impl<'a> Daemon<'a> {
     /// # Panics
     /// As [`start`](Self::start).
     pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.process = spawn(self.adapter, self.namespace, &self.neighbor);
+    }
+
+    /// Starts it, which was killed, anew: as one that restarts gracefully, and has these routes.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn restart_gracefully(&mut self, routes: Vec<String>) {
+        self.neighbor = Neighbor { restarting: true, routes, ..self.neighbor.clone() };
+        self.process = spawn(self.adapter, self.namespace, &self.neighbor);
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
         self.process.kill();
         // A daemon may be several processes; what they held is free when the last of them is gone.
         wait_until("nothing listens any more", PATIENCE, || self.namespace.connections("listening") == 0);
-        self.process = spawn(self.adapter, self.namespace, &self.neighbor);
     }
 
     /// Sends a signal by name, to all of its processes.
@@ -143,6 +204,21 @@ impl<'a> Daemon<'a> {
     /// Withdraws a prefix that it announces.
     pub fn withdraw(&self, prefix: &str) {
         self.adapter.withdraw(self.namespace, &self.neighbor, prefix);
+    }
+
+    /// Asks the neighbor for its routes again.
+    pub fn ask_again(&self) {
+        self.adapter.ask_again(self.namespace, &self.neighbor);
+    }
+
+    /// Says its routes again, unasked.
+    pub fn say_again(&self) {
+        self.adapter.say_again(self.namespace, &self.neighbor);
+    }
+
+    /// Resets the session.
+    pub fn reset(&self) {
+        self.adapter.reset(self.namespace, &self.neighbor);
     }
 
     /// Ends the session with a Cease; returns the text that is said with it.

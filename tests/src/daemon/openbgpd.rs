@@ -24,6 +24,10 @@ impl Adapter for OpenBgpd {
         "openbgpd"
     }
 
+    fn title(&self) -> &'static str {
+        "OpenBGPD"
+    }
+
     fn cannot(&self) -> &'static [(&'static str, &'static str)] {
         &[
             (
@@ -34,6 +38,18 @@ impl Adapter for OpenBgpd {
                 "a_session_with_a_key_that_the_edge_dials_is_signed",
                 "Debian's 7.7 gives its listening socket no key: the kernel counts every signed SYN as \
              TCPMD5Unexpected, another OpenBGPD's as well; bgpd.conf(5), tcp md5sig, names no such limit",
+            ),
+            (
+                "quadzero_loses_no_route_while_the_daemon_restarts",
+                "bgpd.conf(5), announce restart: \"Currently only the End-of-RIB marker is supported\"",
+            ),
+            (
+                "an_extended_message_is_understood",
+                "bgpd.conf(5) of 7.7 has no word for the capability of RFC 8654, and its OPEN is without it",
+            ),
+            (
+                "a_daemon_may_tell_all_again",
+                "no command does it: of a session, bgpctl(8) knows clear, destroy, down, refresh (which asks) and up",
             ),
         ]
     }
@@ -62,6 +78,18 @@ impl Adapter for OpenBgpd {
         list(&answer["rib"]).iter().map(|route| (text(&route["prefix"]).to_owned(), read(route))).collect()
     }
 
+    fn ask_again(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(|| bgpctl(at), &["neighbor", neighbor.address, "refresh"]);
+    }
+
+    fn say_again(&self, _at: &Namespace, _neighbor: &Neighbor) {
+        unreachable!("it has no such command");
+    }
+
+    fn reset(&self, at: &Namespace, neighbor: &Neighbor) {
+        tell(|| bgpctl(at), &["neighbor", neighbor.address, "clear"]);
+    }
+
     fn shut_down(&self, at: &Namespace, neighbor: &Neighbor, text: &'static str) -> &'static str {
         tell(|| bgpctl(at), &["neighbor", neighbor.address, "down", text]);
         text
@@ -74,8 +102,13 @@ fn config(at: &Namespace, neighbor: &Neighbor) -> String {
     let passive = if neighbor.passive { "passive" } else { "" };
     let as4 = if neighbor.two_octet_as { "no" } else { "yes" };
     let ttl_security = if neighbor.ttl_security { "yes" } else { "no" };
-    let family = neighbor.by_family("IPv4", "IPv6");
+    let families = neighbor.families("IPv4", "IPv6").into_iter();
+    let families: String = families.map(|family| format!("    announce {family} unicast\n")).collect();
     let key = if password.is_empty() { String::new() } else { format!("tcp md5sig password {password}") };
+    let role =
+        if neighbor.role.is_empty() { String::new() } else { format!("announce policy {}", neighbor.role) };
+    let limit = neighbor.max_prefixes;
+    let limit = if limit > 0 { format!("max-prefix {limit}") } else { String::new() };
     let networks: String = neighbor.routes.iter().map(|prefix| format!("network {prefix}\n")).collect();
     format!(
         "AS {local_as}
@@ -88,9 +121,11 @@ socket \"{socket}\"
 {networks}neighbor {address} {{
     remote-as {remote_as}
     local-address {local_address}
-    announce {family} unicast
-    announce as-4byte {as4}
+{families}    announce as-4byte {as4}
+    announce enhanced refresh yes
     ttl-security {ttl_security}
+    {role}
+    {limit}
     {passive}
     {key}
 }}

@@ -53,6 +53,7 @@ pub(super) fn numbers(text: &str) -> Vec<u64> {
 pub(super) fn community(text: &str) -> String {
     match text.to_ascii_lowercase().replace('_', "-").as_str() {
         "no-export" => "65535:65281".to_owned(),
+        "graceful-shutdown" => "65535:0".to_owned(),
         other => other.to_owned(),
     }
 }

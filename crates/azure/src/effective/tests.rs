@@ -65,24 +65,6 @@ fn a_default_from_the_gateway_hides_the_system_default_and_the_none_rows() {
     "#);
 }
 
-/// azure.md §8, row 13: the switch.
-#[test]
-fn the_system_default_may_be_listed_as_invalid_instead() {
-    let mut azure = azure();
-    azure.gateways[GW].switches.system_default = SystemDefault::Invalid;
-    let default = after_paris(azure, &["0.0.0.0/0"]);
-    let table = table(default.nic("vm"));
-    assert!(table.contains("Default Invalid 0.0.0.0/0 Internet\n"), "{table}");
-}
-
-/// azure.md §8, row 14.
-#[test]
-fn fails_open_when_the_default_is_withdrawn() {
-    let (before, after) = (after_paris(azure(), &["0.0.0.0/0"]), after_paris(azure(), &[]));
-    assert!(!table(before.nic("vm")).contains("Internet"));
-    assert!(table(after.nic("vm")).contains("Default Active 0.0.0.0/0 Internet\n"));
-}
-
 /// azure.md §8, row 15.
 #[test]
 fn halves_leave_the_system_default_and_the_none_rows_active() {
@@ -116,19 +98,6 @@ fn a_user_default_makes_the_system_default_invalid_and_removes_the_none_rows() {
     Default Invalid 0.0.0.0/0 Internet
     User Active 0.0.0.0/0 Internet
     "#);
-}
-
-/// azure.md §8, row 34.
-#[test]
-fn no_gateway_route_reaches_a_subnet_without_propagation() {
-    let mut azure = azure();
-    vm(&mut azure).propagate_gateway_routes = false;
-    azure.vnets[0].subnets[0].propagate_gateway_routes = false;
-    statics(&mut azure.gateways[GW].connections[0]).push(net("192.168.7.0/24"));
-    let default = after_paris(azure, &["0.0.0.0/0"]);
-    let of_vm = default.nic("vm").unwrap().effective_routes().value.clone();
-    assert!(of_vm.iter().all(|row| row.source == Source::Default && row.disable_bgp_route_propagation));
-    assert!(table(default.nic("GatewaySubnet")).contains("VirtualNetworkGateway Active 0.0.0.0/0"));
 }
 
 #[test]
@@ -200,25 +169,6 @@ fn prefixes_with_host_bits_mean_their_network() {
     assert!(lines.contains("Default Active 10.1.0.0/16 VnetLocal"), "{lines}");
     assert!(lines.contains("VirtualNetworkGateway Invalid 20.0.0.0/8"), "{lines}");
     assert_eq!(table_of.routes(GW).len(), 1);
-}
-
-/// azure.md §8, row 33.
-#[test]
-fn user_beats_gateway_beats_system_on_the_same_prefix() {
-    let mut azure = azure();
-    vm(&mut azure).routes.push(user_route("20.0.0.0/8", NextHopType::Internet));
-    let both = after_paris(azure, &["20.0.0.0/8", "192.168.0.0/16"]);
-    let rows = &both.nic("vm").unwrap().effective_routes().value.clone();
-    let public = route(rows, ip("20.1.1.1"));
-    assert_eq!(public.winners[0].source, Source::User);
-    let gateway = public.beaten.iter().filter(|b| b.row.source == Source::VirtualNetworkGateway);
-    assert!(
-        gateway.clone().count() == 2
-            && gateway.clone().all(|b| !b.row.is_active() && b.why == Beaten::LesserSource)
-    );
-    let private = route(rows, ip("192.168.1.1"));
-    assert_eq!(private.winners[0].source, Source::VirtualNetworkGateway);
-    assert_eq!(private.beaten[0].why, Beaten::LesserSource);
 }
 
 /// azure.md §8, row 33: the exception. Such a row cannot come from the gateway, which filters it (row

@@ -1,7 +1,7 @@
 //! What a peer is told (azure.md §1.6).
 
-use super::Table;
 use super::kind::MAX_FROM_AZURE;
+use super::{Changed, Table};
 use crate::config::SessionId;
 use ipnet::{IpNet, Ipv4Net};
 use quadzero_rib::{Route, RouteSet};
@@ -27,20 +27,18 @@ impl Table {
         let own = manners.own_routes(&self.azure, gateway, to.connection).into_iter();
         let own = own.map(|(prefix, attributes)| (prefix, Arc::new(attributes)));
         let connection = self.azure.connection(to);
+        let served: Vec<Ipv4Net> = self.azure.served_prefixes(gateway.place).collect();
         let offers = self.offers(to).into_values();
-        let told = offers.filter(|o| manners.tells(o, connection) && self.is_passed_on(to.gateway, o.prefix));
-        let transit = told.map(|offer| (offer.prefix, Arc::new(manners.passed_on(&offer, gateway))));
+        let told = offers.filter(|o| manners.tells(o, connection) && is_passed_on(o.prefix, &served));
+        // Attributes are shared between routes of one session, and so of one gateway.
+        let mut changed = Changed::default();
+        let transit = told.map(|offer| {
+            let told = changed.of(&offer.attributes, |_| Arc::new(manners.passed_on(&offer, gateway)));
+            (offer.prefix, told)
+        });
         let route = |(prefix, attributes)| Route { prefix: IpNet::V4(prefix), attributes };
         // The gateway's own come last: of two routes to one prefix the last wins.
         transit.chain(own).map(route).collect()
-    }
-
-    /// What overlaps the network is not; a default and its halves may be, although one of them holds it (RS-TS D,
-    /// BREAKOUT F).
-    fn is_passed_on(&self, gateway: usize, prefix: Ipv4Net) -> bool {
-        let overlaps = |own: Ipv4Net| own.contains(&prefix) || prefix.contains(&own);
-        let mut served = self.azure.served_prefixes(self.azure.gateways[gateway].place);
-        prefix.prefix_len() <= 1 || !served.any(overlaps)
     }
 
     /// The circuits over which too much would be said.
@@ -52,4 +50,10 @@ impl Table {
         let too_much = circuits.filter(|id| self.would_announce(*id).len() > MAX_FROM_AZURE);
         too_much.map(|id| (id.gateway, id.connection)).collect()
     }
+}
+
+/// What overlaps the network is not; a default and its halves may be, although one of them holds it (RS-TS D,
+/// BREAKOUT F).
+fn is_passed_on(prefix: Ipv4Net, served: &[Ipv4Net]) -> bool {
+    prefix.prefix_len() <= 1 || !served.iter().any(|own| own.contains(&prefix) || prefix.contains(own))
 }

@@ -2,6 +2,7 @@
 
 use super::{Accepted, Heard, Path, Paths};
 use crate::config::Azure;
+use ipnet::Ipv4Net;
 use quadzero_codec::Attributes;
 use quadzero_rib::{Candidate, Ranked, Rules, best_paths};
 use std::num::NonZeroUsize;
@@ -13,7 +14,15 @@ const LOCAL_PREF: u32 = 100;
 /// The paths of one gateway. Weight comes first where the gateway has it (ER-OPT D), then the length of AS_PATH; equal
 /// ones share the traffic (VPN-S2S-FAQ D, RS-FAQ D).
 pub(super) fn rank(azure: &Azure, gateway: usize, accepted: Accepted<'_>) -> Paths {
-    accepted.into_iter().map(|(prefix, paths)| (prefix, ranked(azure, gateway, &paths))).collect()
+    let manners = azure.gateways[gateway].kind.manners();
+    let ranked = |(prefix, paths): (Ipv4Net, Vec<(&Heard, Arc<Attributes>)>)| {
+        // Private and Microsoft peering are two tables: their paths do not compete.
+        let (private, others): (Vec<_>, Vec<_>) =
+            paths.into_iter().partition(|(heard, _)| manners.reaches_vnets(azure.connection(heard.session)));
+        let both = [private, others].into_iter().flat_map(|paths| ranked(azure, gateway, &paths));
+        (prefix, both.collect())
+    };
+    accepted.into_iter().map(ranked).collect()
 }
 
 fn ranked(azure: &Azure, gateway: usize, paths: &[(&Heard, Arc<Attributes>)]) -> Vec<Path> {

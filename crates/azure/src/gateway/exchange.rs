@@ -14,8 +14,10 @@ use crate::config::{Azure, Connection, DEFAULT_ASN, Place, SessionId};
 use crate::effective::DEFAULT;
 use crate::gateway::kind;
 use ipnet::Ipv4Net;
-use quadzero_codec::{AsPath, Attributes, Community, Origin};
+use quadzero_codec::{Attributes, Origin};
+use quadzero_rib::{Audience, forbids};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A route that a gateway could tell its peers of.
 #[derive(Clone, Debug)]
@@ -23,7 +25,7 @@ pub struct Offer<'a> {
     /// Where to.
     pub prefix: Ipv4Net,
     /// As the gateway that learned it sees it.
-    pub attributes: Attributes,
+    pub attributes: Arc<Attributes>,
     /// The class of that gateway.
     pub class: Class,
     /// Whether an appliance brought it, by Route Server.
@@ -74,24 +76,26 @@ impl Table {
 
     fn offered(&self, from: usize, way: &Way, instance: usize) -> Vec<Offer<'_>> {
         let own = matches!(way, Way::Itself);
+        let nothing: Arc<Attributes> = Arc::default();
         let learned = self.paths[from].iter().filter_map(|(prefix, paths)| {
             let best = best_of(paths, own.then_some(instance))?;
             let connection = self.azure.connection(best.session);
-            let reaches = self.azure.gateways[from].kind.manners().reaches_vnets(connection)
-                && !self.is_overflowing(from, best.session.connection);
-            reaches.then(|| self.offer(from, *prefix, Attributes::clone(&best.attributes), Some(connection)))
+            let reaches = self.azure.gateways[from].kind.manners().reaches_vnets(connection);
+            reaches.then(|| self.offer(from, *prefix, best.attributes.clone(), Some(connection)))
         });
-        // A gateway's own statics are announced as its own, those of others are transit.
+        // A gateway's own statics are announced as its own, those of others are transit; a default among them is no VPN
+        // gateway's to tell.
+        let in_hub = matches!(self.azure.gateways[from].place, Place::Hub(_));
         let statics = self.azure.gateways[from].connections.iter().flat_map(Connection::static_prefixes);
-        let statics =
-            statics.filter(|_| !own).map(|prefix| self.offer(from, prefix, Attributes::default(), None));
+        let statics = statics.filter(|prefix| !own && (in_hub || *prefix != DEFAULT));
+        let statics = statics.map(|prefix| self.offer(from, prefix, nothing.clone(), None));
         let offers = learned.chain(statics).filter(|offer| !is_for_interfaces_alone(offer));
         match way {
             Way::Itself | Way::SamePlace => offers.collect(),
             Way::OtherHub => {
                 let place = self.azure.gateways[from].place;
                 let networks = self.azure.served_prefixes(place);
-                let networks = networks.map(|prefix| self.offer(from, prefix, Attributes::default(), None));
+                let networks = networks.map(|prefix| self.offer(from, prefix, nothing.clone(), None));
                 offers.chain(networks).filter(|o| o.prefix != DEFAULT).map(over_hubs).collect()
             }
         }
@@ -101,7 +105,7 @@ impl Table {
         &'a self,
         from: usize,
         prefix: Ipv4Net,
-        attributes: Attributes,
+        attributes: Arc<Attributes>,
         connection: Option<&'a Connection>,
     ) -> Offer<'a> {
         let gateway = &self.azure.gateways[from];
@@ -127,17 +131,18 @@ fn best_of(paths: &[Path], instance: Option<usize>) -> Option<&Path> {
     own.or(paths.first())
 }
 
-/// `no-advertise` of a route that an appliance brought: network interfaces get it, no peer does (RS-INJ D).
+/// `no-advertise` of a route that an appliance brought: network interfaces get it, no peer does (RS-INJ D). That its kin of RFC
+/// 1997 does the same, since every peer is of another AS, is our reading (I).
 fn is_for_interfaces_alone(offer: &Offer<'_>) -> bool {
-    offer.by_appliance && offer.attributes.communities.contains(&Community::NO_ADVERTISE)
+    offer.by_appliance && forbids(&offer.attributes, Audience::External).is_some()
 }
 
 /// 65520 65520 in front, ORIGIN EGP (LAB-VWAN F).
 fn over_hubs(mut offer: Offer<'_>) -> Offer<'_> {
     let [first, _] = kind::BETWEEN_HUBS;
-    let path: &AsPath = &offer.attributes.as_path;
-    offer.attributes.as_path = path.prepended(first, kind::BETWEEN_HUBS.len());
-    offer.attributes.origin = Origin::Egp;
+    let attributes = Arc::make_mut(&mut offer.attributes);
+    attributes.as_path = attributes.as_path.prepended(first, kind::BETWEEN_HUBS.len());
+    attributes.origin = Origin::Egp;
     offer.rank.1 += kind::BETWEEN_HUBS.len();
     offer
 }

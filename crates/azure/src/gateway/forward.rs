@@ -107,10 +107,7 @@ impl Table {
         let rank = |length| rank(self.azure.preference(own.place), manners.class(), length);
         let mut routes: BTreeMap<Ipv4Net, Ranked> = BTreeMap::new();
         for (prefix, paths) in &self.paths[gateway] {
-            let reaches = |connection: usize| {
-                manners.reaches_vnets(&own.connections[connection])
-                    && !self.is_overflowing(gateway, connection)
-            };
+            let reaches = |connection: usize| manners.reaches_vnets(&own.connections[connection]);
             let used = paths.iter().filter(|path| path.used && reaches(path.session.connection));
             let Some(first) = used.clone().next() else { continue };
             let hops = used.map(|p| own.hop(p.session.instance, p.session.connection, &p.attributes));

@@ -38,7 +38,7 @@ use ipnet::{IpNet, Ipv4Net};
 use quadzero_codec::{Attributes, RouterId};
 use quadzero_rib::{RouteSet, Step};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -114,20 +114,30 @@ impl Table {
     /// # Panics
     /// If there is no such session.
     pub fn new(azure: Arc<Azure>, heard: &[Heard]) -> Self {
-        let (accepted, refused) = accept(&azure, heard);
-        let ranked = accepted.into_iter().enumerate().map(|(g, routes)| decision::rank(&azure, g, routes));
-        let mut table = Self {
+        let mut table = Self::of(&azure, heard.iter());
+        let overflowing = table.overflowing();
+        if !overflowing.is_empty() {
+            let is_up =
+                |heard: &&Heard| !overflowing.contains(&(heard.session.gateway, heard.session.connection));
+            table = Self { overflowing: overflowing.clone(), ..Self::of(&azure, heard.iter().filter(is_up)) };
+        }
+        table.routes = (0..table.azure.gateways.len()).map(|gateway| table.forwarded_by(gateway)).collect();
+        table.places = table.azure.places().into_iter().map(|p| (p, table.forwarded_at(p))).collect();
+        table
+    }
+
+    /// What each gateway has learned, and nothing of what follows.
+    fn of<'a>(azure: &Arc<Azure>, heard: impl Iterator<Item = &'a Heard>) -> Self {
+        let (accepted, refused) = accept(azure, heard);
+        let ranked = accepted.into_iter().enumerate().map(|(g, routes)| decision::rank(azure, g, routes));
+        Self {
             paths: ranked.collect(),
-            azure,
+            azure: azure.clone(),
             overflowing: BTreeSet::new(),
             routes: Vec::new(),
             places: BTreeMap::new(),
             refused,
-        };
-        table.overflowing = table.overflowing();
-        table.routes = (0..table.azure.gateways.len()).map(|gateway| table.forwarded_by(gateway)).collect();
-        table.places = table.azure.places().into_iter().map(|p| (p, table.forwarded_at(p))).collect();
-        table
+        }
     }
 
     /// What is deployed.
@@ -179,7 +189,7 @@ type Accepted<'a> = BTreeMap<Ipv4Net, Vec<(&'a Heard, Arc<Attributes>)>>;
 
 /// Any IPv4 prefix is taken, 0.0.0.0/0 too, unless the network's own prefixes hold it (VPN-FAQ D), or the kind of
 /// gateway refuses it. One that holds the network's is fine.
-fn accept<'a>(azure: &Azure, heard: &'a [Heard]) -> (Vec<Accepted<'a>>, Vec<Refused>) {
+fn accept<'a>(azure: &Azure, heard: impl Iterator<Item = &'a Heard>) -> (Vec<Accepted<'a>>, Vec<Refused>) {
     let mut accepted = vec![Accepted::new(); azure.gateways.len()];
     let mut refused = Vec::new();
     let served: Vec<Vec<Ipv4Net>> =
@@ -188,6 +198,7 @@ fn accept<'a>(azure: &Azure, heard: &'a [Heard]) -> (Vec<Accepted<'a>>, Vec<Refu
         let gateway = session.session.gateway;
         let manners = azure.gateways[gateway].kind.manners();
         let connection = azure.connection(session.session);
+        let mut changed = Changed::default();
         for route in &session.routes {
             let inside = |prefix: Ipv4Net| served[gateway].iter().any(|own| own.contains(&prefix));
             let taken = match (manners.takes(route.prefix, connection), route.prefix) {
@@ -198,7 +209,8 @@ fn accept<'a>(azure: &Azure, heard: &'a [Heard]) -> (Vec<Accepted<'a>>, Vec<Refu
             };
             match taken {
                 Ok(prefix) => {
-                    let learned = manners.as_learned(&route.attributes, connection);
+                    let learned =
+                        changed.of(&route.attributes, |heard| manners.as_learned(heard, connection));
                     accepted[gateway].entry(prefix).or_default().push((session, learned));
                 }
                 Err(why) => {
@@ -209,6 +221,23 @@ fn accept<'a>(azure: &Azure, heard: &'a [Heard]) -> (Vec<Accepted<'a>>, Vec<Refu
         }
     }
     (accepted, refused)
+}
+
+/// What became of attributes, worked out once for all routes that share them: thousands do.
+#[derive(Default)]
+struct Changed(HashMap<*const Attributes, (Arc<Attributes>, Arc<Attributes>)>);
+
+impl Changed {
+    /// The change must depend on nothing else that differs between calls.
+    fn of(
+        &mut self,
+        from: &Arc<Attributes>,
+        change: impl FnOnce(&Arc<Attributes>) -> Arc<Attributes>,
+    ) -> Arc<Attributes> {
+        // The original is kept, so that nobody else can have its address.
+        let (_, made) = self.0.entry(Arc::as_ptr(from)).or_insert_with(|| (from.clone(), change(from)));
+        made.clone()
+    }
 }
 
 /// The distinct prefixes of all these tables together, IPv4 and IPv6: what a gateway's limit counts (VPN-FAQ D: "in

@@ -107,7 +107,7 @@ pub enum Breach {
     AnnouncedPlatform(Ipv4Net),
     /// azure.md §1.2.
     #[error(
-        "{0} instances: a VPN gateway has one (active-standby) or two (active-active), every other gateway two"
+        "the number of instances is {0}: a VPN gateway has one (active-standby) or two (active-active), every other gateway two"
     )]
     Instances(usize),
     /// azure.md §1.2.

@@ -189,7 +189,7 @@ fn of_connection(connection: &Connection, gateway: &Gateway, azure: &Azure) -> V
         }
         (Kind::RouteServer(_), Link::Appliance(_)) => {
             breaches.extend(of_peer_asn(connection, gateway));
-            if let IpAddr::V6(_) = connection.peer(0) {
+            if connection.peer(0).is_ipv6() {
                 breaches.push(Breach::PeerOverIpv6(connection.peer(0)));
             }
         }

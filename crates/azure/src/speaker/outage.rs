@@ -1,10 +1,9 @@
-//! Instances that go away and come back (azure.md §8, row 22), and sessions that BFD ends (row 28).
+//! Instances that go away and come back (azure.md §8, row 22).
 
 use super::{Mock, Session, stop_all};
 use crate::config::SessionId;
-use crate::gateway::kind::Bfd;
 use crate::maintenance::{Cause, Schedule, Step};
-use quadzero_codec::{ErrorCode, Notification};
+use quadzero_bfd::Peer as Bfd;
 use quadzero_fsm::Peer;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -23,6 +22,16 @@ impl Mock {
     /// Brings an instance back.
     pub fn bring_up(&self, gateway: usize, instance: usize) {
         self.of_instance(gateway, instance).for_each(up);
+    }
+
+    /// Takes one session down, and says so to its peer: one link of one circuit, one tunnel.
+    pub async fn take_down_session(&self, id: SessionId) {
+        stop_all(down(self.sessions.iter().filter(|session| session.id == id)), MAINTENANCE).await;
+    }
+
+    /// Brings a session back.
+    pub fn bring_up_session(&self, id: SessionId) {
+        self.sessions.iter().filter(|session| session.id == id).for_each(up);
     }
 
     /// Lets an instance go away and come back by itself, as Azure does. Returns at once how long it will be away: the
@@ -56,33 +65,13 @@ impl Mock {
     pub fn ask_again(&self) {
         self.sessions.iter().for_each(|session| session.peer.ask_again());
     }
-
-    /// The sessions that are to be watched by BFD, with its parameters (azure.md §8, row 28).
-    pub fn bfd(&self) -> Vec<(SessionId, Bfd)> {
-        let azure = self.azure();
-        let of = |s: &Session| {
-            let manners = azure.gateways[s.id.gateway].kind.manners();
-            Some((s.id, manners.bfd(azure.connection(s.id))?))
-        };
-        self.sessions.iter().filter_map(of).collect()
-    }
-
-    /// BFD has lost the peer: the session ends now and not at the end of the hold time (RFC 5882 §4.2, Cease/10 of RFC
-    /// 9384), and is dialled again.
-    pub async fn lost_by_bfd(&self, id: SessionId) {
-        for session in self.sessions.iter().filter(|session| session.id == id) {
-            session.peer.stop(Notification::new(ErrorCode(6, 10))).await;
-            if !session.stopped.load(Ordering::Relaxed) {
-                session.peer.start();
-            }
-        }
-    }
 }
 
 /// Marks sessions as taken down; whom that concerns.
 fn down<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<Peer> {
     let down = |session: &Session| {
         session.stopped.store(true, Ordering::Relaxed);
+        session.bfd.iter().for_each(Bfd::disable);
         session.peer.clone()
     };
     sessions.map(down).collect()
@@ -90,5 +79,6 @@ fn down<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<Peer> {
 
 fn up(session: &Session) {
     session.stopped.store(false, Ordering::Relaxed);
+    session.bfd.iter().for_each(Bfd::enable);
     session.peer.start();
 }

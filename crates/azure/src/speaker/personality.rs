@@ -9,7 +9,7 @@ use quadzero_codec::{Family, RouterId};
 use quadzero_fsm::{Capabilities, Import, Mode, PeerConfig, Timers, Transport};
 
 /// The peer of a session, as Azure's side is configured for it.
-pub(super) fn personality(azure: &Azure, id: SessionId, endpoints: &Endpoints) -> PeerConfig {
+pub(crate) fn personality(azure: &Azure, id: SessionId, endpoints: &Endpoints) -> PeerConfig {
     let gateway = &azure.gateways[id.gateway];
     let (manners, switches) = (gateway.kind.manners(), gateway.switches);
     let connection = azure.connection(id);

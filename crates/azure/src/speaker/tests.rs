@@ -1,138 +1,12 @@
 //! The mock against real sessions of an edge, over loopback. Addresses of sockets are ports the system picks.
 
 use super::*;
-use crate::config::{HoldTimeBehaviour, NextHopType, UserRoute};
+use crate::config::{NextHopType, UserRoute};
+use crate::testing::speaking::*;
 use crate::testing::*;
 use crate::verdict::Verdict;
-use ipnet::IpNet;
-use quadzero_codec::{AsPath, Asn, Attributes, Family, HoldTime, NextHop, RouterId};
-use quadzero_fsm::{
-    Capabilities, Down, HoldNegotiation, Import, Mode, PeerConfig, State, Status, Timers, Transport,
-};
-use quadzero_rib::{Route, RouteSet};
-use std::time::Duration;
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A router on-premises.
-struct Edge {
-    speaker: Speaker,
-    socket: SocketAddr,
-}
-
-/// Its session with an instance.
-struct ToAzure {
-    peer: Peer,
-    wanted: watch::Sender<Arc<RouteSet>>,
-}
-
-impl Edge {
-    fn new(host: &str) -> Self {
-        let speaker = Speaker::new();
-        let socket = speaker.listen(SocketAddr::new(host.parse().unwrap(), 0)).unwrap();
-        Self { speaker, socket }
-    }
-
-    fn peer(&self, mock: &Mock, instance: Ipv4Addr, change: impl Fn(&mut PeerConfig)) -> ToAzure {
-        let (wanted, receiver) = watch::channel(Arc::default());
-        let mut config = PeerConfig {
-            name: format!("azure {instance}"),
-            local_as: Asn(65010),
-            router_id: RouterId::new(ip("10.51.255.254")).unwrap(),
-            remote_as: Asn(65515),
-            mode: Mode::Both,
-            families: vec![Family::IPV4_UNICAST],
-            timers: Timers { hold: HoldTime::new(180).unwrap(), ..Timers::default() },
-            damp_peer_oscillations: false,
-            hold_negotiation: HoldNegotiation::Minimum,
-            role: None,
-            capabilities: Capabilities::default(),
-            import: Import::All,
-            own_address: Some("10.51.255.254".parse().unwrap()),
-            honour_graceful_shutdown: true,
-            max_prefixes: None,
-            max_prefixes_out: None,
-            transport: Transport {
-                remote: mock.endpoint(instance).unwrap(),
-                local: Some(self.socket.ip()),
-                ttl: Some(64),
-                min_ttl: None,
-                md5: None,
-            },
-        };
-        change(&mut config);
-        ToAzure { peer: self.speaker.add(config, receiver).unwrap(), wanted }
-    }
-}
-
-impl ToAzure {
-    fn announce(&self, routes: &[(&str, &[u32])]) {
-        let route = |(prefix, path): &(&str, &[u32])| Route {
-            prefix: prefix.parse().unwrap(),
-            attributes: Arc::new(Attributes {
-                as_path: AsPath::sequence(path.iter().copied().map(Asn)),
-                next_hop: if prefix.contains(':') {
-                    NextHop::Address("2001:db8::1".parse().unwrap())
-                } else {
-                    NextHop::Own
-                },
-                ..Attributes::default()
-            }),
-        };
-        self.wanted.send_replace(Arc::new(routes.iter().map(route).collect()));
-    }
-
-    async fn until(&self, condition: impl FnMut(&Status) -> bool) -> Status {
-        let mut status = self.peer.status();
-        tokio::time::timeout(PATIENCE, status.wait_for(condition)).await.unwrap().unwrap().clone()
-    }
-
-    async fn until_learned(&self, prefix: &str) -> Arc<Attributes> {
-        let prefix: IpNet = prefix.parse().unwrap();
-        self.until(|_| self.peer.learned().get(&prefix).is_some()).await;
-        self.peer.learned().get(&prefix).unwrap().clone()
-    }
-
-    fn has_learned(&self, prefix: &str) -> bool {
-        self.peer.learned().get(&prefix.parse().unwrap()).is_some()
-    }
-}
-
-/// The mock on loopback, its instances at 127.1.0.4 and 127.1.0.5, with one of these edges for each
-/// connection.
-fn start(azure: Azure, edges: &[&Edge]) -> Mock {
-    let mut endpoints = Endpoints::default();
-    for gateway in &azure.gateways {
-        for address in (0..gateway.instances.len()).flat_map(|i| gateway.addresses(i)) {
-            let [_, b, c, d] = address.octets();
-            endpoints.0.insert(address.into(), SocketAddr::from(([127, b, c, d], 0)));
-        }
-        for (connection, edge) in gateway.connections.iter().zip(edges) {
-            endpoints.0.extend((0..2).map(|link| (connection.peer(link), edge.socket)));
-        }
-    }
-    Mock::start(azure, &endpoints).unwrap()
-}
-
-fn only_paris() -> Azure {
-    let mut azure = azure();
-    azure.gateways[GW].connections.truncate(1);
-    azure
-}
-
-async fn until(mock: &Mock, condition: impl Fn(&Table) -> bool) {
-    let mut table = mock.table();
-    tokio::time::timeout(PATIENCE, table.wait_for(|table| condition(table))).await.unwrap().unwrap();
-}
-
-fn hops(table: &Table, prefix: &str) -> usize {
-    let prefix = prefix.parse().unwrap();
-    table.routes(GW).iter().find(|route| route.prefix == prefix).map_or(0, |route| route.hops.len())
-}
-
-fn states(mock: &Mock) -> Vec<(String, PeerState)> {
-    mock.peer_status(GW).value.iter().map(|row| (row.neighbor.to_string(), row.state)).collect()
-}
+use quadzero_codec::{AsPath, Asn, NextHop, RouterId};
+use quadzero_fsm::{Down, Mode, State};
 
 /// azure.md §8, rows 1, 10, 14, 17, 21 and 22.
 #[tokio::test]
@@ -152,15 +26,6 @@ async fn forces_traffic_on_premises_over_both_instances_until_the_default_is_wit
     both.iter().for_each(|to_azure| to_azure.announce(&[]));
     until(&mock, |table| hops(table, "0.0.0.0/0") == 0).await;
     assert_eq!(mock.verdict("vm", ip("20.118.99.224")).unwrap().verdict, Verdict::Internet);
-}
-
-/// azure.md §8, row 1.
-#[tokio::test]
-async fn dials_a_private_peer() {
-    let edge = Edge::new("127.51.255.2");
-    let mock = start(only_paris(), &[&edge]);
-    let passive = edge.peer(&mock, ip("10.1.0.4"), |config| config.mode = Mode::Passive);
-    passive.until(|status| status.state == State::Established).await;
 }
 
 fn with_apipa() -> Azure {
@@ -183,68 +48,6 @@ async fn listens_at_its_apipa_address_for_an_apipa_peer_and_does_not_dial() {
     assert_eq!(status.negotiated.unwrap().router_id.get(), ip("10.1.0.4"));
     let network = active.until_learned("10.1.0.0/16").await;
     assert_eq!(network.next_hop, NextHop::Address("169.254.21.2".parse().unwrap()));
-}
-
-/// azure.md §8, row 3.
-#[tokio::test]
-async fn has_the_manners_of_a_vpn_gateway() {
-    let edge = Edge::new("127.51.255.4");
-    let mock = start(only_paris(), &[&edge]);
-    let to_azure = edge.peer(&mock, ip("10.1.0.5"), |config| config.families.push(Family::IPV6_UNICAST));
-    let status = to_azure.until(|status| status.state == State::Established).await;
-    let negotiated = status.negotiated.unwrap();
-    assert_eq!((negotiated.remote_as, negotiated.router_id.get()), (Asn(65515), ip("10.1.0.5")));
-    assert_eq!(negotiated.families, [Family::IPV4_UNICAST, Family::IPV6_UNICAST]);
-    assert_eq!(negotiated.hold_time.seconds(), 180);
-    assert!(negotiated.route_refresh && negotiated.dialect.four_octet_as);
-    assert!(!negotiated.dialect.enhanced_refresh && !negotiated.dialect.send_extended);
-    assert!(negotiated.graceful_restart.is_none() && negotiated.role.is_none());
-}
-
-/// azure.md §8, row 5.
-#[tokio::test]
-async fn refuses_a_peer_in_another_as_than_configured() {
-    let edge = Edge::new("127.51.255.5");
-    let mock = start(only_paris(), &[&edge]);
-    let stranger = edge.peer(&mock, ip("10.1.0.4"), |config| config.local_as = Asn(65011));
-    let refused = |down: &Option<Down>| matches!(down, Some(Down::Received(n)) if n.code == ErrorCode::OPEN_BAD_PEER_AS);
-    stranger.until(|status| refused(&status.last_down)).await;
-}
-
-/// azure.md §8, row 7: both switches. What the gateway itself holds, not what the edge makes of it.
-#[tokio::test]
-async fn keeps_its_hold_time_or_negotiates_by_switch() {
-    let expected = [(HoldTimeBehaviour::Fixed, 180, 60), (HoldTimeBehaviour::Negotiate, 30, 10)];
-    for (i, (behaviour, hold, keepalive)) in expected.into_iter().enumerate() {
-        let edge = Edge::new(&format!("127.51.255.{}", 60 + i));
-        let mut azure = only_paris();
-        azure.gateways[GW].switches.hold_time = behaviour;
-        let mock = start(azure, &[&edge]);
-        let hasty =
-            edge.peer(&mock, ip("10.1.0.4"), |config| config.timers.hold = HoldTime::new(30).unwrap());
-        hasty.until(|status| status.state == State::Established).await;
-        let mut status = mock.sessions[0].peer.status();
-        let up = tokio::time::timeout(PATIENCE, status.wait_for(|status| status.negotiated.is_some()));
-        let held = up.await.unwrap().unwrap().negotiated.clone().unwrap();
-        assert_eq!((held.hold_time.seconds(), held.keepalive), (hold, Some(Duration::from_secs(keepalive))));
-    }
-}
-
-/// azure.md §8, rows 18, 19 and 36: dropped, and the session stays.
-#[tokio::test]
-async fn drops_loops_the_networks_own_prefixes_and_ipv6_without_a_word() {
-    let edge = Edge::new("127.51.255.7");
-    let mock = start(only_paris(), &[&edge]);
-    let to_azure = edge.peer(&mock, ip("10.1.0.4"), |config| config.families.push(Family::IPV6_UNICAST));
-    to_azure.announce(&[
-        ("::/0", &[65010]),
-        ("0.0.0.0/0", &[65010, 65515]),
-        ("10.1.4.0/24", &[65010]),
-        ("192.168.9.0/24", &[65010]),
-    ]);
-    until(&mock, |table| hops(table, "192.168.9.0/24") == 1 && table.refused().len() == 2).await;
-    assert_eq!(mock.table().borrow().routes(GW).len(), 1);
-    assert_eq!(to_azure.peer.status().borrow().state, State::Established);
 }
 
 /// azure.md §8, row 11.
@@ -272,31 +75,6 @@ async fn passes_halves_to_the_other_site_and_the_default_to_nobody() {
     assert!(
         advertised.iter().any(|row| row.network.to_string() == "128.0.0.0/1" && row.as_path == "65515-65010")
     );
-}
-
-/// azure.md §8, row 20: the limit is over all sessions, the one that crosses it is dropped, and may come back
-/// with fewer.
-#[tokio::test]
-async fn drops_the_session_that_brings_too_many_prefixes() {
-    // Whichever instance it is: the session that was there before stays.
-    for (first, second) in [("10.1.0.4", "10.1.0.5"), ("10.1.0.5", "10.1.0.4")] {
-        let edge = Edge::new("127.51.255.9");
-        let mut azure = only_paris();
-        azure.gateways[GW].max_prefixes = Some(3);
-        azure.gateways[GW].switches.limit_penalty = Duration::from_millis(100);
-        let mock = start(azure, &[&edge]);
-        let first = edge.peer(&mock, ip(first), |_| ());
-        first.announce(&[("0.0.0.0/0", &[65010]), ("20.0.0.0/8", &[65010])]);
-        until(&mock, |table| table.routes(GW).len() == 2).await;
-        let second = edge.peer(&mock, ip(second), |_| ());
-        second.announce(&[("0.0.0.0/0", &[65010]), ("30.0.0.0/8", &[65010]), ("31.0.0.0/8", &[65010])]);
-        let limit = ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES;
-        let dropped = |down: &Option<Down>| matches!(down, Some(Down::Received(n)) if n.code == limit);
-        second.until(|status| dropped(&status.last_down)).await;
-        assert_eq!(first.peer.status().borrow().counters.dropped, 0);
-        second.announce(&[("0.0.0.0/0", &[65010]), ("30.0.0.0/8", &[65010])]);
-        until(&mock, |table| hops(table, "0.0.0.0/0") == 2 && hops(table, "30.0.0.0/8") == 1).await;
-    }
 }
 
 /// azure.md §8, row 22.
@@ -376,4 +154,21 @@ async fn does_not_start_with_two_peers_at_one_address() {
 fn an_address_without_an_endpoint_is_itself_at_port_179() {
     let address: IpAddr = "10.1.0.4".parse().unwrap();
     assert_eq!(Endpoints::default().of(address), SocketAddr::new(address, 179));
+}
+
+#[tokio::test]
+async fn one_session_can_be_taken_down_alone() {
+    let (paris, oslo) = (Edge::new("127.51.255.13"), Edge::new("127.52.255.13"));
+    let mock = start(azure(), &[&paris, &oslo]);
+    let [to_paris, to_oslo] =
+        [(&paris, PARIS), (&oslo, OSLO)].map(|(edge, site)| edge.session(&mock, id(GW, 0, site), |_| ()));
+    to_paris.is_up().await;
+    to_oslo.is_up().await;
+    mock.take_down_session(id(GW, 0, PARIS)).await;
+    to_paris.until_told(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN).await;
+    assert!(states(&mock).contains(&("10.51.255.254".into(), PeerState::Stopped)));
+    assert!(!mock.is_down(GW, 0), "the instance has another session");
+    assert_eq!(to_oslo.peer.status().borrow().counters.dropped, 0);
+    mock.bring_up_session(id(GW, 0, PARIS));
+    to_paris.is_up().await;
 }

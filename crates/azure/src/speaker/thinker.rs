@@ -108,6 +108,7 @@ impl Thinker {
         }
         self.tell_refusals(&table);
         self.tell_overflows(&table);
+        self.tell_caveats(&table);
         self.published.send_replace(Arc::new(table));
     }
 
@@ -118,6 +119,12 @@ impl Thinker {
         {
             info!(%peer, %prefix, "route dropped: {why}");
         }
+    }
+
+    fn tell_caveats(&self, table: &Table) {
+        let found = table.caveats();
+        let known = if found.is_empty() { Vec::new() } else { self.published.borrow().caveats() };
+        found.iter().filter(|caveat| !known.contains(caveat)).for_each(|caveat| warn!("{caveat}"));
     }
 
     fn tell_overflows(&self, table: &Table) {

@@ -51,18 +51,6 @@ fn a_default_takes_private_destinations_too_and_halves_do_not() {
     assert!(is_forced(&ask(&halves, "198.51.100.7")));
 }
 
-/// azure.md §8, row 16: announced, a KMS address is pulled on-premises, against a user's default to the
-/// Internet.
-#[test]
-fn an_announced_kms_address_beats_a_user_default_to_the_internet() {
-    let mut azure = azure();
-    vm(&mut azure).routes.push(user_route("0.0.0.0/0", NextHopType::Internet));
-    let announced = after_paris(azure, &["0.0.0.0/0", "20.118.99.224/32"]);
-    assert!(is_forced(&ask(&announced, KMS)));
-    assert!(!ask(&announced, KMS).activation.unwrap().works());
-    assert_eq!(ask(&announced, "198.51.100.7").verdict, Verdict::Internet);
-}
-
 /// azure.md §8, row 16, and the documented remedy (KMS-FT D).
 #[test]
 fn a_user_route_for_the_kms_address_lets_activation_work() {
@@ -73,37 +61,6 @@ fn a_user_route_for_the_kms_address_lets_activation_work() {
     assert_eq!(kms.verdict, Verdict::Internet);
     assert!(kms.activation.unwrap().works());
     assert!(is_forced(&ask(&announced, "40.83.235.53")));
-}
-
-/// azure.md §8, row 15: what is announced has a hole at the KMS address.
-#[test]
-fn activation_works_through_a_hole_in_the_default() {
-    let mut space = vec![net("0.0.0.0/0")];
-    let hole = net("20.118.99.224/32");
-    let mut announced = Vec::new();
-    while let Some(prefix) = space.pop() {
-        if !prefix.contains(&hole) {
-            announced.push(prefix.to_string());
-        } else if prefix != hole {
-            space.extend(prefix.subnets(prefix.prefix_len() + 1).unwrap());
-        }
-    }
-    assert_eq!(announced.len(), 32);
-    let announced: Vec<&str> = announced.iter().map(String::as_str).collect();
-    let holed = after_paris(azure(), &announced);
-    assert!(ask(&holed, KMS).activation.unwrap().works());
-    assert!(is_forced(&ask(&holed, "20.118.99.225")));
-    assert!(is_forced(&ask(&holed, "198.51.100.7")));
-}
-
-/// azure.md §8, row 35.
-#[test]
-fn platform_addresses_follow_neither_bgp_nor_user_routes() {
-    let mut azure = azure();
-    vm(&mut azure).routes.push(user_route("168.63.129.16/32", NextHopType::None));
-    let all = after_paris(azure, &["0.0.0.0/0", "169.254.169.254/32"]);
-    assert_eq!(ask(&all, "168.63.129.16").verdict, Verdict::Platform);
-    assert_eq!(ask(&all, "169.254.169.254").verdict, Verdict::Platform);
 }
 
 /// azure.md §4: "route must exist in gateway".
@@ -257,4 +214,76 @@ fn answers_serialise_with_their_reasons() {
     assert_eq!(json["activation"]["outcome"], "works");
     assert_eq!(json["winners"][0]["name"], "to-20.118.99.224/32");
     assert_eq!(json["beaten"][0]["why"], "shorter-prefix");
+}
+
+/// azure.md §4: Default Site acts on every subnet, needs no announcement, and is told to nobody.
+#[test]
+fn default_site_forces_every_subnet_without_bgp() {
+    let mut azure = azure();
+    vpn(&mut azure).default_site = Some(OSLO);
+    let nothing = after_paris(azure, &[]);
+    for subnet in ["vm", "app"] {
+        let Verdict::OnPremises { hops } = nothing.nic(subnet).unwrap().ask(ip("198.51.100.7")).verdict
+        else {
+            panic!("{subnet}")
+        };
+        assert!(hops.len() == 2 && hops.iter().all(|hop| hop.connection == "oslo"));
+    }
+    assert!(nothing.nic("lone").unwrap().ask(ip("198.51.100.7")).verdict == Verdict::Internet, "no transit");
+    assert!(nothing.announced(id(GW, 0, PARIS)).get(&"0.0.0.0/0".parse().unwrap()).is_none());
+}
+
+/// azure.md §4: a user route opts a subnet out of a default by BGP and of Default Site (split tunneling, FT-DS D); one to
+/// the gateway opts it in, and there Default Site takes it.
+#[test]
+fn user_routes_opt_a_subnet_out_and_in() {
+    for default_site in [None, Some(PARIS)] {
+        let mut azure = azure();
+        vpn(&mut azure).default_site = default_site;
+        vm(&mut azure).routes.push(user_route("0.0.0.0/0", NextHopType::Internet));
+        let announced = after_paris(azure, &["0.0.0.0/0"]);
+        assert_eq!(ask(&announced, "198.51.100.7").verdict, Verdict::Internet);
+        assert!(matches!(
+            announced.nic("app").unwrap().ask(ip("198.51.100.7")).verdict,
+            Verdict::OnPremises { .. }
+        ));
+    }
+    let mut azure = azure();
+    vpn(&mut azure).default_site = Some(OSLO);
+    vm(&mut azure).propagate_gateway_routes = false;
+    vm(&mut azure).routes.push(user_route("0.0.0.0/0", NextHopType::VirtualNetworkGateway));
+    assert!(is_forced(&ask(&after_paris(azure, &[]), "198.51.100.7")));
+}
+
+/// azure.md §2.4: ExpressRoute is forced by BGP alone. A user route leads to none, nor to a VPN gateway beside it.
+#[test]
+fn a_user_route_leads_to_no_gateway_beside_expressroute() {
+    for azure in [only_expressroute(), coexisting(false)] {
+        let mut azure = azure;
+        let er = azure.gateways.iter().position(|gateway| gateway.kind.is_expressroute()).unwrap();
+        let by_bgp: Said<'_> = (id(er, 0, 0), &[("0.0.0.0/0", &[65030])]);
+        assert!(is_forced(&ask(&table(azure.clone(), &[by_bgp]), "198.51.100.7")));
+        vm(&mut azure).routes.push(user_route("0.0.0.0/0", NextHopType::VirtualNetworkGateway));
+        let answer = ask(&table(azure, &[by_bgp]), "198.51.100.7");
+        assert!(matches!(answer.verdict, Verdict::Dropped { .. }), "{answer}");
+    }
+}
+
+/// azure.md §3.1: what Route Server brings is handed to the appliance, which decides about activation.
+#[test]
+fn a_default_of_route_server_hands_packets_to_the_appliance() {
+    let table = table(only_route_server(), &[(id(GW, 0, 0), &[("0.0.0.0/0", &[65001])])]);
+    let kms = ask(&table, KMS);
+    assert_eq!(kms.verdict, Verdict::Appliance { address: ip("10.1.4.10") });
+    assert!(matches!(kms.activation, Some(Activation::Depends(_))));
+}
+
+/// azure.md §3.2: networks of a Virtual WAN reach each other by their hubs, and the hub itself.
+#[test]
+fn networks_of_a_virtual_wan_reach_each_other_and_the_hub() {
+    let table = table(virtual_wan(), &[]);
+    let goes = |to| table.nic("blue-vm").unwrap().ask(ip(to)).verdict;
+    assert_eq!(goes("10.12.1.1"), Verdict::Vnet { name: "red".into() });
+    assert_eq!(goes("10.13.1.1"), Verdict::Vnet { name: "green".into() });
+    assert_eq!(goes("10.100.0.68"), Verdict::Vnet { name: "west".into() });
 }

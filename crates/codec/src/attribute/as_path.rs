@@ -114,6 +114,10 @@ impl AsPath {
         Self(segments.into())
     }
 
+    pub(crate) fn has_confederation(&self) -> bool {
+        self.0.iter().any(|s| s.kind.is_confederation())
+    }
+
     pub(crate) fn without_confederation(&self) -> Self {
         Self(self.0.iter().filter(|s| !s.kind.is_confederation()).cloned().collect())
     }

@@ -131,8 +131,7 @@ impl Received {
                 return Ok(());
             }
         }
-        match rule.check_length(raw.value.len()).and_then(|()| self.take_value(rule.code, raw.value, dialect))
-        {
+        match rule.check_length(raw.value.len()).and_then(|()| self.take_value(rule, raw, dialect)) {
             Ok(()) => Ok(()),
             Err(flaw @ Flaw::Family(_)) => self.fault(raw, Treatment::DiscardAttribute, flaw),
             Err(flaw) => self.fault(raw, rule.malformed, flaw),
@@ -143,21 +142,26 @@ impl Received {
         if raw.flags & flag::OPTIONAL == 0 {
             return self.fault(raw, Treatment::ResetSession, Flaw::UnrecognizedWellKnown);
         }
+        self.keep(raw);
+        Ok(())
+    }
+
+    fn keep(&mut self, raw: &Raw<'_>) {
         self.unknown.push(UnknownAttribute {
             flags: raw.flags & !flag::EXTENDED_LENGTH,
             code: raw.code,
             value: Bytes::copy_from_slice(raw.value.octets()),
         });
-        Ok(())
     }
 
     /// The value of an attribute whose length has been checked, where the table could do that.
-    fn take_value(&mut self, code: u8, mut value: Reader<'_>, dialect: &Dialect) -> Result<(), Flaw> {
+    fn take_value(&mut self, rule: &Rule, raw: &Raw<'_>, dialect: &Dialect) -> Result<(), Flaw> {
+        let mut value = raw.value;
         let wrong = Flaw::Length(value.len());
         let all = &mut self.attributes;
-        match code {
+        match raw.code {
             code::ORIGIN => all.origin = decode_origin(value.u8().ok_or(wrong)?)?,
-            code::AS_PATH => all.as_path = AsPath::decode(value, dialect.four_octet_as)?,
+            code::AS_PATH => all.as_path = decode_as_path(value, dialect)?,
             code::NEXT_HOP => self.next_hop = Some(value.u32().ok_or(wrong)?.into()),
             code::MULTI_EXIT_DISC => all.med = Some(value.u32().ok_or(wrong)?),
             code::LOCAL_PREF => all.local_pref = Some(value.u32().ok_or(wrong)?),
@@ -169,10 +173,11 @@ impl Received {
             code::MP_REACH_NLRI => self.reach = Some(decode_reach(value, dialect)?),
             code::MP_UNREACH_NLRI => self.unreach = Some(decode_unreach(value, dialect)?),
             code::EXTENDED_COMMUNITIES => all.extended_communities = decode_list(value, ExtendedCommunity),
-            code::AS4_PATH => self.as4_path = Some(AsPath::decode(value, true)?),
+            code::AS4_PATH => self.as4_path = Some(decode_as4_path(value)?),
             code::AS4_AGGREGATOR => self.as4_aggregator = Some(decode_aggregator(value, true)?),
             code::LARGE_COMMUNITY => all.large_communities = decode_large(value),
             code::ONLY_TO_CUSTOMER => all.only_to_customer = Some(Asn(value.u32().ok_or(wrong)?)),
+            _ if rule.is_opaque() => self.keep(raw),
             unruled => unreachable!("attribute {unruled} has a rule and no reader"),
         }
         Ok(())
@@ -286,6 +291,17 @@ fn decode_large(mut value: Reader<'_>) -> Box<[LargeCommunity]> {
     let mut one =
         || Some(LargeCommunity { global: value.u32()?, local1: value.u32()?, local2: value.u32()? });
     std::iter::from_fn(&mut one).filter(|c| seen.insert(*c)).collect()
+}
+
+/// RFC 5065 §5: a peer of another AS is in no confederation of ours, and what it knows of its own stays there.
+fn decode_as_path(value: Reader<'_>, dialect: &Dialect) -> Result<AsPath, Flaw> {
+    let path = AsPath::decode(value, dialect.four_octet_as)?;
+    if !dialect.internal && path.has_confederation() { Err(Flaw::Confederation) } else { Ok(path) }
+}
+
+/// RFC 6793 §6: there is an AS number in it, or there is no reason for it.
+fn decode_as4_path(value: Reader<'_>) -> Result<AsPath, Flaw> {
+    if value.is_empty() { Err(Flaw::Length(0)) } else { AsPath::decode(value, true) }
 }
 
 impl AsPath {

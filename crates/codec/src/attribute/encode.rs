@@ -98,15 +98,21 @@ impl Block<'_> {
     }
 
     /// Unknown ones whose code is less; all of them for `None`. Transitive ones say that somebody did not know them,
-    /// the others end here (RFC 4271 §5). A code of the table is not unknown: it has its own place, or none.
+    /// the others end here (RFC 4271 §5). A code of the table is not unknown: it has its own place, or none, or goes on as
+    /// it came.
     fn put_unknown_below(&mut self, code: Option<u8>) {
         while let Some((first, rest)) = self.unknown.split_first() {
             if code.is_some_and(|code| first.code >= code) {
                 return;
             }
             self.unknown = rest;
-            if first.flags & flag::FIXED == flag::FIXED && Rule::of(first.code).is_none() {
-                put_attribute(flag::FIXED | flag::PARTIAL, first.code, &first.value, &mut self.out);
+            let partial = match Rule::of(first.code) {
+                None => flag::PARTIAL,
+                Some(rule) if rule.is_opaque() => first.flags & flag::PARTIAL,
+                Some(_) => continue,
+            };
+            if first.flags & flag::FIXED == flag::FIXED {
+                put_attribute(flag::FIXED | partial, first.code, &first.value, &mut self.out);
             }
         }
     }

@@ -89,6 +89,6 @@ pub struct Attributes {
     pub large_communities: Box<[LargeCommunity]>,
     /// Only to Customer (RFC 9234 §5).
     pub only_to_customer: Option<Asn>,
-    /// Optional attributes that we do not know, by code.
+    /// Optional attributes that we do not know, by code; and those of which we know the form alone (RFC 5701).
     pub unknown: Box<[UnknownAttribute]>,
 }

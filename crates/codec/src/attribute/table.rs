@@ -30,6 +30,7 @@ pub(crate) mod code {
     pub(crate) const EXTENDED_COMMUNITIES: u8 = 16;
     pub(crate) const AS4_PATH: u8 = 17;
     pub(crate) const AS4_AGGREGATOR: u8 = 18;
+    pub(crate) const IPV6_EXTENDED_COMMUNITIES: u8 = 25;
     pub(crate) const LARGE_COMMUNITY: u8 = 32;
     pub(crate) const ONLY_TO_CUSTOMER: u8 = 35;
 }
@@ -78,7 +79,7 @@ const fn rule(
     Rule { code, name, flags, length, sender, malformed }
 }
 
-const RULES: [Rule; 17] = {
+const RULES: [Rule; 18] = {
     use Length::{Any, Exactly, MultipleOf};
     use Treatment::{DiscardAttribute as Discard, ResetSession as Reset, TreatAsWithdraw as Withdraw};
     const WELL_KNOWN: u8 = flag::TRANSITIVE;
@@ -107,6 +108,14 @@ const RULES: [Rule; 17] = {
         ),
         rule(code::AS4_PATH, "AS4_PATH", TRANSITIVE, Any, Sender::TwoOctet, Discard),
         rule(code::AS4_AGGREGATOR, "AS4_AGGREGATOR", TRANSITIVE, Exactly(8), Sender::TwoOctet, Discard),
+        rule(
+            code::IPV6_EXTENDED_COMMUNITIES,
+            "IPV6_EXTENDED_COMMUNITIES",
+            TRANSITIVE,
+            MultipleOf(20),
+            Sender::Any,
+            Withdraw,
+        ),
         rule(code::LARGE_COMMUNITY, "LARGE_COMMUNITY", TRANSITIVE, MultipleOf(12), Sender::Any, Withdraw),
         rule(code::ONLY_TO_CUSTOMER, "ONLY_TO_CUSTOMER", TRANSITIVE, Exactly(4), Sender::Any, Withdraw),
     ]
@@ -116,6 +125,11 @@ impl Rule {
     /// `None` for an attribute that we do not know.
     pub(crate) fn of(code: u8) -> Option<&'static Self> {
         RULES.iter().find(|rule| rule.code == code)
+    }
+
+    /// Whether only its form is known: what it says is passed on as it came.
+    pub(crate) const fn is_opaque(&self) -> bool {
+        self.code == code::IPV6_EXTENDED_COMMUNITIES
     }
 
     pub(crate) const fn check_sender(&self, dialect: &Dialect) -> Result<(), Flaw> {

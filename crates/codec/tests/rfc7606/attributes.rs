@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_length_that_an_attribute_cannot_have_brings_its_treatment() {
-    let cases: [(u8, u8, usize, Treatment); 14] = [
+    let cases: [(u8, u8, usize, Treatment); 16] = [
         (0x80, 4, 3, TreatAsWithdraw),
         (0x80, 4, 0, TreatAsWithdraw),
         (0x40, 5, 5, TreatAsWithdraw),
@@ -17,6 +17,8 @@ fn a_length_that_an_attribute_cannot_have_brings_its_treatment() {
         (0x80, 10, 6, TreatAsWithdraw),
         (0x80, 10, 0, TreatAsWithdraw),
         (0xC0, 16, 9, TreatAsWithdraw),
+        (0xC0, 25, 21, TreatAsWithdraw),
+        (0xC0, 25, 0, TreatAsWithdraw),
         (0xC0, 32, 8, TreatAsWithdraw),
         (0xC0, 35, 2, TreatAsWithdraw),
     ];
@@ -65,11 +67,17 @@ fn an_empty_as_path_is_well_formed() {
     assert_eq!(attributes(&update).as_path, AsPath::default());
 }
 
+/// RFC 5065 §5.
 #[test]
-fn confederation_segments_are_kept() {
-    let path = hex!("40 02 0C 0301 0000FC01 0201 0000FDF2");
-    let update = decode(&[], &[&ORIGIN, &path, &NEXT_HOP], &DEFAULT_ROUTE, &external()).unwrap();
-    assert_eq!(attributes(&update).as_path.to_string(), "(64513) 65010");
+fn confederation_segments_are_kept_within_an_as_and_withdraw_from_outside() {
+    for (kind, shown) in [(3, "(64513) 65010"), (4, "[64513] 65010")] {
+        let path = [&hex!("40 02 0C")[..], &[kind], &hex!("01 0000FC01 0201 0000FDF2")].concat();
+        let all = [&ORIGIN[..], &path, &NEXT_HOP, &LOCAL_PREF];
+        let inside = decode(&[], &all, &DEFAULT_ROUTE, &internal()).unwrap();
+        assert_eq!(attributes(&inside).as_path.to_string(), shown);
+        let outside = decode(&[], &all[..3], &DEFAULT_ROUTE, &external()).unwrap();
+        assert_eq!(only_fault(&outside), (2, TreatAsWithdraw, &Flaw::Confederation));
+    }
 }
 
 #[test]

@@ -66,8 +66,10 @@ fn what_is_for_two_octet_speakers_is_discarded_from_others() {
 fn merged(as_path: &[u8], as4_path: &[u8]) -> String {
     let attribute = |flags, code, value: &[u8]| [&[flags, code, value.len() as u8], value].concat();
     let (path, as4) = (attribute(0x40, 2, as_path), attribute(0xC0, 17, as4_path));
-    let update = decode(&[], &[&ORIGIN, &path, &NEXT_HOP, &as4], &DEFAULT_ROUTE, &two_octet()).unwrap();
-    attributes(&update).as_path.to_string()
+    let all = [&ORIGIN[..], &path, &NEXT_HOP, &LOCAL_PREF, &as4];
+    // Of our own AS, so that there may be confederations.
+    let peer = Dialect { internal: true, ..two_octet() };
+    attributes(&decode(&[], &all, &DEFAULT_ROUTE, &peer).unwrap()).as_path.to_string()
 }
 
 #[test]
@@ -89,9 +91,15 @@ fn as4_path_completes_the_path_of_a_two_octet_peer() {
 #[test]
 fn a_malformed_as4_path_is_discarded() {
     let path = hex!("40 02 04 0201 5BA0");
-    for as4_path in
-        [&hex!("C0 11 06 0901 00010000")[..], &hex!("C0 11 04 0201 0001"), &hex!("C0 11 06 0201 00000000")]
-    {
+    let cases: [&[u8]; 6] = [
+        &hex!("C0 11 00"),
+        &hex!("C0 11 06 0901 00010000"),
+        &hex!("C0 11 04 0201 0001"),
+        &hex!("C0 11 02 0200"),
+        &hex!("C0 11 07 0201 00010000 02"),
+        &hex!("C0 11 06 0201 00000000"),
+    ];
+    for as4_path in cases {
         let update =
             decode(&[], &[&ORIGIN, &path, &NEXT_HOP, as4_path], &DEFAULT_ROUTE, &two_octet()).unwrap();
         assert_eq!(only_fault(&update).1, DiscardAttribute);
@@ -119,6 +127,23 @@ fn as4_aggregator_counts_only_beside_an_aggregator_of_as_trans() {
 fn large_communities_count_once() {
     let update = with(&[&hex!("C0 20 18 0000FDF20000000100000002 0000FDF20000000100000002")], &external());
     assert_eq!(attributes(&update).large_communities.len(), 1);
+}
+
+#[test]
+fn extended_communities_of_ipv6_are_kept_as_they_came() {
+    let octets = hex!("0002 20010DB8000000000000000000000001 0064");
+    let update = with(&[&[&hex!("C0 19 14")[..], &octets].concat()], &external());
+    let kept = &attributes(&update).unknown[0];
+    assert_eq!((update.faults.len(), kept.flags, kept.code, &kept.value[..]), (0, 0xC0, 25, &octets[..]));
+}
+
+/// RFC 7606 §7.13 and §7.16 are for those who look into them: a Traffic Engineering attribute (RFC 5543) and ATTR_SET (RFC 6368),
+/// whatever they hold, are octets to us.
+#[test]
+fn attributes_of_other_trades_are_not_looked_into() {
+    let update = with(&[&hex!("80 18 01 FF"), &hex!("C0 80 03 000000")], &external());
+    assert_eq!(update.faults, []);
+    assert_eq!(attributes(&update).unknown.iter().map(|u| u.code).collect::<Vec<_>>(), [24, 128]);
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub(super) struct Held {
     pub(super) stream: Option<TcpStream>,
     /// The key of [`Shared::key`] is another one.
     pub(super) new_key: bool,
+    /// BFD says that the path to the peer is gone.
+    pub(super) bfd_down: bool,
     /// The peer is to say everything once more.
     pub(super) ask_again: bool,
 }
@@ -138,6 +140,11 @@ impl Peer {
     /// Asks it for all of its routes once more (RFC 2918), if it has the capability.
     pub fn ask_again(&self) {
         self.shared.inbox.put(|held| held.ask_again = true);
+    }
+
+    /// BFD was Up and says that the path to the peer is gone: an Established session ends, with Cease/10 (RFC 9384).
+    pub fn bfd_down(&self) {
+        self.shared.inbox.put(|held| held.bfd_down = true);
     }
 
     /// Withdraws everything, sends the NOTIFICATION, and returns when the connection is closed: after some seconds

@@ -224,7 +224,10 @@ impl Task {
     }
 
     fn open_inbox(&mut self) {
-        let Held { wish, stream, new_key, ask_again } = self.shared.inbox.take();
+        let Held { wish, stream, new_key, bfd_down, ask_again } = self.shared.inbox.take();
+        if bfd_down {
+            self.handle(Input::BfdDown);
+        }
         match wish {
             Some(Wish::Start) => self.handle(Input::Start),
             Some(Wish::Stop(notification, told)) => {

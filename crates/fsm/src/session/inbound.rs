@@ -23,6 +23,7 @@ impl Session {
                 None => {
                     if !internal {
                         self.heed_graceful_shutdown(&mut group.attributes);
+                        self.mark_for_customers(&mut group.attributes);
                     }
                     change.announced.push(group);
                 }
@@ -60,6 +61,15 @@ impl Session {
             && attributes.communities.contains(&Community::GRACEFUL_SHUTDOWN)
         {
             Arc::make_mut(attributes).local_pref = Some(0);
+        }
+    }
+
+    /// RFC 9234 §5, ingress: what comes from above or from the side goes to customers only, whoever passes it on.
+    fn mark_for_customers(&self, attributes: &mut Arc<Attributes>) {
+        let from_above =
+            matches!(self.config.role, Some(Role::Customer | Role::Peer | Role::RouteServerClient));
+        if from_above && attributes.only_to_customer.is_none() {
+            Arc::make_mut(attributes).only_to_customer = Some(self.config.remote_as);
         }
     }
 

@@ -57,6 +57,8 @@ pub enum Input<'a> {
     Timeout,
     /// The whole set of routes that the peer should have from now on.
     Routes(Arc<RouteSet>),
+    /// BFD was Up and says that the path to the peer is gone (RFC 5882 §10.2).
+    BfdDown,
     /// The peer shall say everything once more (RFC 2918), if it can.
     AskAgain,
 }
@@ -130,8 +132,9 @@ pub enum Down {
 impl Down {
     /// Whether the operator of this side asked for it.
     pub(crate) fn is_ours_to_want(&self) -> bool {
-        let wanted = [ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN, ErrorCode::CEASE_HARD_RESET];
-        matches!(self, Self::Sent(n) if wanted.contains(&n.code))
+        let Self::Sent(notification) = self else { return false };
+        let said = notification.encapsulated().map_or(notification.code, |inner| inner.code);
+        said == ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN
     }
 }
 
@@ -153,6 +156,9 @@ struct InOneLine<'a>(&'a Notification);
 impl fmt::Display for InOneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.code)?;
+        if let Some(inner) = self.0.encapsulated() {
+            write!(f, ", {}", inner.code)?;
+        }
         self.0.shutdown_text().map_or(Ok(()), |text| write!(f, " {text:?}"))
     }
 }

@@ -57,6 +57,7 @@
 //! | 26 KeepAliveMsg, 27 UpdateMsg | [`Input::Bytes`], `open_confirm` and `established` |
 //! | 28 UpdateMsgErr | [`Input::Bytes`]: as RFC 7606 has it, few of them end the session |
 //! | 29 SendHoldTimer_Expires (RFC 9687) | [`Input::Timeout`], a timer of the connection: NOTIFICATION 8/0 |
+//! | none: BFD, as if the HoldTimer had expired (RFC 5882 §4.2.1) | [`Input::BfdDown`] |
 //!
 //! One arrow differs: a dial that fails leads to Active, not to Idle (§8.2.2, Connect, event 18), since an Idle peer refuses
 //! connections, and the other side may well succeed where we did not.
@@ -155,6 +156,7 @@ impl Session {
             Input::Timeout => self.timeout(now),
             Input::Routes(routes) => self.want(now, routes),
             Input::AskAgain => self.connections.iter_mut().flatten().for_each(|c| c.ask_again()),
+            Input::BfdDown => self.bfd_down(now),
         }
         self.watch_sending(now);
     }
@@ -316,6 +318,19 @@ impl Session {
                 connection.leave(now, last_word);
             } else {
                 self.end(now, direction, Ending::Stopped(notification.clone()));
+            }
+        }
+    }
+
+    /// RFC 9384 §3, and §4 with graceful restart. Only of an Established session: one that comes up has timers of its own, and a restart
+    /// that is under way takes BFD down as a side effect (RFC 5882 §4.3.2).
+    fn bfd_down(&mut self, now: Instant) {
+        for direction in Direction::ALL {
+            let established = self.connections[direction as usize].as_ref().and_then(|c| c.established());
+            if let Some(negotiated) = established {
+                let notification = Notification::new(ErrorCode::CEASE_BFD_DOWN);
+                let ending = Ending::Sent(restart::last_word(notification, Some(negotiated)));
+                self.end(now, direction, ending);
             }
         }
     }

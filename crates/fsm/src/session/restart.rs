@@ -24,9 +24,12 @@ impl Session {
         let kept = if is_graceful(negotiated, ending) { kept_families(negotiated) } else { Vec::new() };
         let restart_time = negotiated.graceful_restart.as_ref().map_or(0, |peer| peer.restart_time);
         {
-            // One restart at a time: what was stale already goes (RFC 4724 §4.2).
             let mut learned = self.lock_learned();
-            learned.drop_stale(None);
+            // One restart at a time: what was stale already goes (RFC 4724 §4.2). Not what a refresh had not said again yet
+            // (RFC 7313 §4): that was never withdrawn.
+            if self.stale_until.is_some() {
+                learned.drop_stale(None);
+            }
             for family in FAMILIES {
                 learned.mark_stale(family);
                 if !kept.contains(&family) {
@@ -59,6 +62,8 @@ impl Session {
     /// The peer begins or ends to say a family again (RFC 7313 §4.2): what it does not say meanwhile is gone.
     pub(super) fn refreshed(&mut self, refresh: RouteRefresh) {
         match refresh.subtype {
+            // Until it has said End-of-RIB after its restart, what is stale is that of the restart (RFC 7313 §4).
+            1 | 2 if self.stale_until.is_some() => {}
             1 => self.lock_learned().mark_stale(refresh.family),
             2 => self.drop_stale(Some(refresh.family)),
             _ => {}

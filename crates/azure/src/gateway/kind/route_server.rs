@@ -44,7 +44,7 @@ impl Manners for RouteServer {
             as_path: offer.attributes.as_path.prepended(DEFAULT_ASN, 1),
             next_hop,
             local_pref: None,
-            ..offer.attributes.clone()
+            ..Attributes::clone(&offer.attributes)
         }
     }
 

@@ -1,11 +1,12 @@
 //! A hub of Virtual WAN (azure.md §3.2).
 
 use super::{Class, Counted, Limit, Manners, relayed};
-use crate::config::{Connection, DEFAULT_ASN, Gateway, VirtualWan};
+use crate::config::{Azure, Connection, DEFAULT_ASN, Gateway, VirtualWan};
 use crate::effective::DEFAULT;
 use crate::gateway::Offer;
 use crate::rules;
-use quadzero_codec::{Asn, Attributes};
+use ipnet::Ipv4Net;
+use quadzero_codec::{AsPath, Asn, Attributes};
 use std::net::Ipv4Addr;
 
 /// Routes of a hub at most (VWAN-LIM D).
@@ -38,6 +39,16 @@ impl Manners for VirtualWan {
     /// A learned default goes to connections that have internet security (VWAN-FAQ D, LAB-VWAN F).
     fn tells(&self, offer: &Offer<'_>, to: &Connection) -> bool {
         offer.prefix != DEFAULT || to.internet_security
+    }
+
+    /// The networks, the hub, and the private address spaces of the other sites; 0.0.0.0/0 among those is told as a
+    /// learned one is (VWAN-FT B).
+    fn own_routes(&self, azure: &Azure, gateway: &Gateway, to: usize) -> Vec<(Ipv4Net, Attributes)> {
+        let own = Attributes { as_path: AsPath::sequence([DEFAULT_ASN]), ..Attributes::default() };
+        let takes_default = gateway.connections[to].internet_security;
+        let others = gateway.connections.iter().enumerate().filter(|(c, _)| *c != to).map(|(_, c)| c);
+        let statics = others.flat_map(Connection::static_prefixes).filter(|p| takes_default || *p != DEFAULT);
+        azure.served_prefixes(gateway.place).chain(statics).map(|prefix| (prefix, own.clone())).collect()
     }
 
     /// Communities are kept (VWAN-FAQ D); what comes from another hub has ORIGIN EGP (LAB-VWAN F).

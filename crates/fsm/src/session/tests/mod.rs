@@ -3,6 +3,7 @@
 mod limits;
 mod refusals;
 mod restart;
+mod wire;
 
 use super::*;
 use crate::{Capabilities, HoldNegotiation, Import, Timers, testing::*};
@@ -267,6 +268,23 @@ fn a_route_with_our_own_as_in_its_path_is_not_taken() {
 }
 
 /// RFC 2918, RFC 7313: asked again, everything wanted is sent again, between BoRR and EoRR.
+/// RFC 5882 §4.2.1, RFC 9384 §3: BFD emulates the end of the Hold Time, and the session comes back by itself.
+#[test]
+fn bfd_down_ends_an_established_session_with_cease_10_and_no_other() {
+    let mut pair = one_dials();
+    pair.input(1, Input::BfdDown);
+    pair.run(SECOND);
+    assert_eq!(pair.ends[1].story(), ["up"], "what is not Established has timers of its own");
+    pair.input(0, Input::Routes(routes(["0.0.0.0/0"])));
+    pair.run(SECOND);
+    assert_eq!(pair.ends[1].learned(), ["0.0.0.0/0"]);
+    pair.input(1, Input::BfdDown);
+    assert_eq!(pair.ends[1].learned(), [""; 0], "at once");
+    pair.run(SECOND * 5);
+    assert_eq!(pair.ends[1].story(), ["up", "down: NOTIFICATION sent: Cease: BFD Down (6/10)", "up"]);
+    assert_eq!(pair.ends[0].story(), ["up", "down: NOTIFICATION received: Cease: BFD Down (6/10)", "up"]);
+}
+
 #[test]
 fn a_route_refresh_is_answered_with_what_is_wanted_now() {
     for enhanced in [false, true] {

@@ -74,6 +74,23 @@ fn a_route_for_customers_only_is_not_taken_from_a_customer() {
     );
 }
 
+/// RFC 9234 §5: what comes from above is marked where it comes in, by whoever knows that it does.
+#[test]
+fn a_route_from_above_is_marked_for_customers_only() {
+    for (ours, theirs, marked) in [
+        (Role::Customer, Role::Provider, Some(Asn(65010))),
+        (Role::Peer, Role::Peer, Some(Asn(65010))),
+        (Role::Provider, Role::Customer, None),
+    ] {
+        let right = PeerConfig { role: Some(ours), mode: Mode::Passive, ..mirrored(&config()) };
+        let mut pair = Pair::new(PeerConfig { role: Some(theirs), ..config() }, right);
+        pair.input(0, Input::Routes(routes(["0.0.0.0/0"])));
+        pair.run(SECOND);
+        let learned = pair.ends[1].session.learned().lock().unwrap();
+        assert_eq!(learned.get(&"0.0.0.0/0".parse().unwrap()).unwrap().only_to_customer, marked);
+    }
+}
+
 #[test]
 fn a_speaker_that_only_dials_refuses_connections() {
     let mut pair = Pair::new(PeerConfig { mode: Mode::Active, ..config() }, mirrored(&config()));

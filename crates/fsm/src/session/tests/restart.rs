@@ -60,6 +60,34 @@ fn an_error_keeps_the_routes_and_a_stop_does_not() {
         Event::Down(Down::Received(n)) if n.code == ErrorCode::CEASE_HARD_RESET)));
 }
 
+/// RFC 9384 §4: where NOTIFICATIONs are covered, a Hard Reset says that BFD is down: the routes lead nowhere.
+#[test]
+fn bfd_down_keeps_no_routes() {
+    let mut pair = graceful();
+    pair.ends[0].can_dial = false;
+    pair.input(1, Input::BfdDown);
+    pair.run(SECOND);
+    assert_eq!(pair.ends[1].learned(), [""; 0]);
+    let reason = "NOTIFICATION sent: Cease: Hard Reset (6/9), Cease: BFD Down (6/10)";
+    assert_eq!(pair.ends[1].story(), ["up", &format!("down: {reason}")]);
+    assert!(pair.ends[0].events.iter().any(|(_, e)| matches!(e,
+        Event::Down(Down::Received(n)) if n.encapsulated().is_some_and(|n| n.code == ErrorCode::CEASE_BFD_DOWN))));
+}
+
+/// RFC 5882 §4.3.2: the restart took BFD down, not the other way round.
+#[test]
+fn bfd_down_ends_no_restart_that_is_under_way() {
+    let mut pair = graceful();
+    pair.ends[0].can_dial = false;
+    pair.cut();
+    pair.run(SECOND);
+    pair.input(1, Input::BfdDown);
+    pair.run(SECOND);
+    assert_eq!(pair.ends[1].learned().len(), 2);
+    pair.ends[0].can_dial = true;
+    pair.run_until(MINUTE, |p| p.states() == [State::Established; 2]);
+}
+
 /// RFC 4724 §3: the R bit is set in the first OPEN since the start, and in no later one.
 #[test]
 fn only_the_first_open_says_that_we_have_restarted() {
@@ -118,4 +146,41 @@ fn what_a_refresh_does_not_say_again_is_forgotten_with_its_end() {
         pair.input(1, Input::Bytes(Direction::Incoming, &octets));
         assert_eq!(pair.ends[1].learned().len(), left);
     }
+}
+
+/// RFC 4724 §4.2 speaks of consecutive restarts; a refresh that is cut off is none, and nothing of it was withdrawn.
+#[test]
+fn a_session_that_is_lost_amid_a_refresh_keeps_what_was_not_said_again_yet() {
+    let mut pair = graceful();
+    pair.ends[0].can_dial = false;
+    let begin = quadzero_codec::RouteRefresh { family: quadzero_codec::Family::IPV4_UNICAST, subtype: 1 };
+    let mut octets = BytesMut::new();
+    Message::RouteRefresh(begin).encode(&Default::default(), &mut octets);
+    pair.input(1, Input::Bytes(Direction::Incoming, &octets));
+    pair.cut();
+    pair.run(SECOND * 20);
+    assert_eq!(pair.ends[1].learned(), ["0.0.0.0/0", "203.0.113.7/32"]);
+}
+
+/// RFC 7313 §4: a refresh before End-of-RIB is none; what the restart left open stays so.
+#[test]
+fn a_refresh_before_end_of_rib_leaves_stale_routes_alone() {
+    let mut pair = graceful();
+    let peer = pair.ends[0].session.config().clone();
+    pair.ends[0].can_dial = false;
+    pair.cut();
+    pair.run(SECOND * 2);
+    // It is back, and has not said anything of its routes yet.
+    let session = &mut pair.ends[1].session;
+    let addresses = Addresses { local: address(1), remote: address(0) };
+    session.handle(pair.now, Input::Connected(Direction::Incoming, addresses));
+    session.handle(pair.now, Input::Bytes(Direction::Incoming, &greeting(&peer)));
+    assert_eq!((session.state(), session.learned().lock().unwrap().stale_len()), (State::Established, 2));
+    for subtype in [1, 2] {
+        let refresh = quadzero_codec::RouteRefresh { family: quadzero_codec::Family::IPV4_UNICAST, subtype };
+        let mut octets = BytesMut::new();
+        Message::RouteRefresh(refresh).encode(&Default::default(), &mut octets);
+        session.handle(pair.now, Input::Bytes(Direction::Incoming, &octets));
+    }
+    assert_eq!(pair.ends[1].learned().len(), 2);
 }

@@ -126,7 +126,10 @@ fn unknown<'a, T>(
     let message = format!("no {what} is called \"{}\"", name.get_ref());
     let hint = match closest(name.get_ref(), known.clone()) {
         Some(meant) => format!("did you mean \"{meant}\"?"),
-        None => format!("there are: {}", known.collect::<Vec<_>>().join(", ")),
+        None => match known.collect::<Vec<_>>().join(", ").as_str() {
+            "" => format!("there is no {what} in this file"),
+            names => format!("there are: {names}"),
+        },
     };
     out.push(Diagnostic::error(name.span(), message).hint(hint));
     None

@@ -39,13 +39,13 @@ fn of_gateway(keys: &file::Gateway, breach: &Breach) -> Option<Span> {
                 keys.connection.iter().filter_map(|c| c.address.as_ref()).rfind(is_it).map(Spanned::span);
             let mut instances = keys.instance.iter().filter_map(|i| i.address.as_ref());
             let instance = instances.rfind(|i| IpAddr::V4(*i.get_ref()) == *address).map(Spanned::span);
-            let links =
+            let mut links =
                 keys.connection.iter().flat_map(|c| [&c.primary_subnet, &c.secondary_subnet]).flatten();
             let holds = |link: &&Spanned<Ipv4Net>| match address {
                 IpAddr::V4(address) => link.get_ref().contains(address),
                 IpAddr::V6(_) => false,
             };
-            connection.or(instance).or(links.filter(holds).last().map(Spanned::span))
+            connection.or(instance).or(links.rfind(holds).map(Spanned::span))
         }
         Breach::BranchToBranch => span(&keys.branch_to_branch),
         Breach::DefaultSiteBesideExpressRoute => span(&keys.default_site),

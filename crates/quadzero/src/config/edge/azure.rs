@@ -1,6 +1,7 @@
 //! Azure's own rules, for neighbors that are said to be gateways of Azure: the words are those of
 //! [`quadzero_azure::rules`], the places those of the file.
 
+use super::bfd::Bfd;
 use super::file::{self, AzureKind, Bgp};
 use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::reader::Record;
@@ -44,6 +45,7 @@ impl Rules<'_> {
             AzureKind::ExpressRoute => self.expressroute(peer),
             AzureKind::RouteServer | AzureKind::VirtualWan => self.two_octet_as(),
         }
+        self.bfd();
         if let Some(multihop) = &self.keys.multihop
             && *self.kind.get_ref() != AzureKind::ExpressRoute
         {
@@ -129,6 +131,18 @@ impl Rules<'_> {
         if peer.timers.hold.seconds() < 10 {
             let warning = Diagnostic::warning(hold.span(), "ExpressRoute takes hold times down to 10 s");
             self.out.push(warning.hint("hold-time = 10 with keepalive = 3 is the least; BFD detects faster"));
+        }
+    }
+
+    /// Of Azure's gateways, ExpressRoute's edges alone have it (ER-BFD, VPN-FAQ).
+    fn bfd(&mut self) {
+        let on = self.keys.bfd.as_ref().filter(|bfd| !matches!(bfd.get_ref(), Bfd::Off));
+        if let Some(bfd) = on.filter(|_| *self.kind.get_ref() != AzureKind::ExpressRoute) {
+            let error = Diagnostic::error(bfd.span(), "Azure has no BFD here: it would never come up");
+            let error = error.related(self.kind.span(), "of its gateways, ExpressRoute alone has it");
+            self.out.push(error.hint(
+                "leave it out, or bfd = false against the defaults; a session ends with the hold time",
+            ));
         }
     }
 

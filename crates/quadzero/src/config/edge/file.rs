@@ -1,5 +1,6 @@
 //! The edge's file as it is read: every key with its place, nothing checked across keys yet.
 
+use super::bfd::Bfd;
 use crate::config::reader::record;
 use crate::config::value::{RestartAfter, words};
 use ipnet::IpNet;
@@ -135,6 +136,8 @@ record! {
         optional extended_message: bool,
         /// Restart Time of graceful restart (RFC 4724); without it, none is offered.
         optional graceful_restart: RestartTime,
+        /// Whether BFD watches the path to it.
+        optional bfd: Bfd,
         /// What is kept of that which it announces.
         optional import: Import,
         /// Limits of prefixes.

@@ -1,6 +1,7 @@
 //! The edge: who we are, what we announce, and to whom.
 
 mod azure;
+mod bfd;
 mod file;
 mod limits;
 mod neighbor;
@@ -18,6 +19,7 @@ use super::diagnostic::{Diagnostic, Severity, Span};
 use super::get;
 use super::reader::Record;
 use ipnet::IpNet;
+use quadzero_bfd::Parameters;
 use quadzero_codec::{Asn, RouterId};
 use quadzero_fsm::{Mode, PeerConfig};
 use quadzero_policy::{NeighborPolicy, Policy};
@@ -49,6 +51,8 @@ pub struct Neighbor {
     pub range: Option<Range>,
     /// For the policy.
     pub policy: NeighborPolicy,
+    /// How closely BFD watches the path to it, if it does.
+    pub bfd: Option<Parameters>,
     /// The kind of Azure's gateway that it is, if it is one.
     pub azure: Option<AzureKind>,
 }
@@ -101,6 +105,7 @@ impl File {
         out: &mut Vec<Diagnostic>,
     ) -> Option<Neighbor> {
         routes::check_announce(self, keys, out);
+        let bfd = bfd::parameters(keys, out);
         let peer = neighbor::peer(bgp, keys, folder, out)?;
         routes::check_next_hop(self, keys, &peer.families, out);
         let told = routes::neighbor_policy(keys, &peer);
@@ -119,7 +124,7 @@ impl File {
             rules.check_peer(&peer);
             rules.check_routes(self, decisions.as_deref().unwrap_or_default());
         }
-        Some(Neighbor { peer, range: range::range(keys), policy: told, azure: keys.azure_kind() })
+        Some(Neighbor { peer, range: range::range(keys), policy: told, bfd, azure: keys.azure_kind() })
     }
 }
 

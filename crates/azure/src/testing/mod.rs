@@ -1,6 +1,9 @@
 //! Deployments for tests: an active-active VPN gateway in VNet `hub`, a spoke that uses it, one that does not, and two
 //! sites on-premises; and beside it, or in its place, each other kind of gateway.
 
+pub(crate) mod alone;
+pub(crate) mod speaking;
+
 use crate::config::*;
 use crate::gateway::{Heard, Table};
 use ipnet::{IpNet, Ipv4Net};

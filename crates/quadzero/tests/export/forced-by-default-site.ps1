@@ -1,0 +1,23 @@
+# Forced tunneling by a default site: exported by quadzero.
+#Requires -Modules Az.Resources, Az.Network
+$ErrorActionPreference = 'Stop'
+$group = 'rg-network'
+$location = (Get-AzResourceGroup -Name $group).Location
+
+# "azure" is told 0.0.0.0/0.
+
+# Without a route Azure is open: when the edge is gone, so is its default route, and a subnet has
+# Azure's own way to the Internet again. Two edges, or a network security group that denies outbound
+# traffic to the Internet, keep it shut. Forced tunneling also cuts what comes from the Internet to
+# public addresses of virtual machines.
+
+# BGP does not need this: a gateway that learns a default route is better off without a default
+# site. It is the way without BGP, for route-based VPN gateways alone, and is advised against beside
+# ExpressRoute.
+
+# It is for the whole virtual network. The traffic selectors of the tunnel must be any to any. To
+# undo it: Remove-AzVirtualNetworkGatewayDefaultSite, in PowerShell.
+
+$gateway = Get-AzVirtualNetworkGateway -ResourceGroupName $group -Name 'vgw-hub'
+$site = Get-AzLocalNetworkGateway -ResourceGroupName $group -Name 'edge-10.51.255.254'
+Set-AzVirtualNetworkGatewayDefaultSite -VirtualNetworkGateway $gateway -GatewayDefaultSite $site

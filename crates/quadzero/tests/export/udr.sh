@@ -1,0 +1,18 @@
+#!/bin/sh
+# Routes of one's own, past forced tunneling: exported by quadzero.
+set -eu
+
+# Each route wins over the default route that the edge announces, in the subnets that use the table,
+# and stays while no BGP session does. What leaves by it needs a public address in Azure: activation
+# (KMS, TCP port 1688) answers no other. Routes learned from the gateway stay on in these subnets:
+# the rest of what the edge announces comes by them.
+
+# quadzero is made anew: should a route table of that name exist, its routes would be gone. For one
+# that exists, export with --existing.
+
+az network route-table create --resource-group rg-network --name quadzero
+az network route-table route create --resource-group rg-network --route-table-name quadzero --name kms-20.118.99.224-32 --address-prefix 20.118.99.224/32 --next-hop-type Internet
+az network route-table route create --resource-group rg-network --route-table-name quadzero --name kms-40.83.235.53-32 --address-prefix 40.83.235.53/32 --next-hop-type Internet
+az network route-table route create --resource-group rg-network --route-table-name quadzero --name kms-23.102.135.246-32 --address-prefix 23.102.135.246/32 --next-hop-type Internet
+az network vnet subnet update --resource-group rg-network --vnet-name hub --name workload --route-table quadzero
+az network vnet subnet update --resource-group rg-network --vnet-name hub --name build --route-table quadzero
