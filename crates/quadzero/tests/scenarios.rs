@@ -13,6 +13,8 @@ use std::thread;
 
 /// What divides a file into what is there and what is expected.
 const MARK: &str = "# ---- What comes of it.";
+/// What is no pair.
+const DESIGNS: [&str; 4] = ["ten-branches", "silent-edge", "gateway-maintenance", "expressroute-and-vpn"];
 /// What stands before the words of an error, where the trouble is one that Azure refuses.
 const REFUSED: &str = "# Refused: ";
 
@@ -91,11 +93,7 @@ fn each_trouble_is_reproduced_and_its_fix_removes_it() {
 
 #[test]
 fn the_fixes_are_without_warnings() {
-    for name in pairs()
-        .iter()
-        .map(|name| format!("{name}-fixed"))
-        .chain(["ten-branches", "silent-edge", "gateway-maintenance"].map(str::to_owned))
-    {
+    for name in pairs().iter().map(|name| format!("{name}-fixed")).chain(DESIGNS.map(str::to_owned)) {
         let loaded = Source { path: name.clone(), text: read(&name) }.scenario();
         assert_eq!(loaded.render(false), "", "{name}");
     }
@@ -117,6 +115,15 @@ fn one_instance_of_an_active_active_gateway_may_go_away() {
 #[test]
 fn a_silent_edge_is_a_black_hole_until_the_hold_time_is_over() {
     assert_holds("silent-edge", &read("silent-edge"));
+}
+
+/// azure.md §8, row 31: and what was beaten is told, with the reason.
+#[test]
+fn expressroute_is_used_before_vpn() {
+    let output = lab("expressroute-and-vpn", &read("expressroute-and-vpn"));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("not 0.0.0.0/0 of vgw (ExpressRoute is preferred"), "{told}");
 }
 
 #[test]

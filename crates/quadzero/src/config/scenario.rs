@@ -19,11 +19,11 @@ use super::azure::{self, Deployment};
 use super::diagnostic::Diagnostic;
 use super::edge::{self, Edge, unique};
 use super::get;
-use super::reader::{Several, closest, missing, record};
+use super::reader::{Record, Several, closest, missing, record};
 use super::value::words;
 use quadzero_azure::config::Gateway;
 use quadzero_azure::verdict::{Beyond, Exit};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use toml::Spanned;
@@ -113,6 +113,7 @@ impl File {
         self.check_names(out);
         self.check_neighbors(&deployments, out);
         let edges = edges.into_iter().collect::<Option<Vec<_>>>()?;
+        self.check_addresses(&edges, &deployments, out);
         let time_scale = get(&self.time_scale).unwrap_or(1).max(1);
         for gateway in deployments.iter_mut().flat_map(|deployment| &mut deployment.azure.gateways) {
             gateway.switches.time_scale = gateway.switches.time_scale.max(time_scale);
@@ -155,6 +156,29 @@ impl File {
             let gateways = self.azures().iter().flat_map(azure::File::gateway_names);
             unique(gateways, "name", out);
             unique(self.azures().iter().flat_map(azure::File::vnet_names), "name", out);
+            let nameless = self.azures().iter().flat_map(azure::File::nameless_gateways);
+            out.extend(nameless.map(|span| missing::<String>(span, "name")));
+        }
+    }
+
+    /// Both sides know each other by address alone, and all of them are on one machine here.
+    fn check_addresses(&self, edges: &[Side], deployments: &[Deployment], out: &mut Vec<Diagnostic>) {
+        let mut known = BTreeMap::new();
+        let of_edges = edges.iter().zip(self.edges()).flat_map(|(side, keys)| {
+            let own: BTreeSet<IpAddr> = side.addresses().collect();
+            own.into_iter().map(|address| (address, keys.span.clone()))
+        });
+        let of_azure = deployments.iter().zip(self.azures()).flat_map(|(deployment, file)| {
+            let gateways = deployment.azure.gateways.iter();
+            let own = gateways.flat_map(|g| (0..g.instances.len()).flat_map(|i| g.addresses(i)));
+            own.map(|address| (IpAddr::V4(address), file.span()))
+        });
+        for (address, span) in of_edges.chain(of_azure) {
+            if let Some(first) = known.insert(address, span.clone()) {
+                let error = Diagnostic::error(span, format!("the address {address} is taken"));
+                let hint = "each edge needs a local-address of its own, and each instance another one";
+                out.push(error.label("once more").related(first, "first here").hint(hint));
+            }
         }
     }
 
