@@ -124,6 +124,8 @@ impl Lab {
 
     /// Both sides say good-bye.
     pub async fn stop(self) {
+        // A line that is cut would keep them waiting for each other.
+        self.edges.iter().for_each(|edge| edge.cut(false));
         for mut edge in self.edges {
             if let Some(router) = edge.take() {
                 router.stop("the lab is over").await;
