@@ -12,6 +12,8 @@
 //!                                       └────────── config, checked by rules ─────┘
 //! ```
 //!
+//! The [`doctor`] looks at all of that, or at the log of either side, and says what is the matter.
+//!
 //! Four kinds of gateways: VPN gateway, ExpressRoute, Route Server, and hub of Virtual WAN, alone or several in one
 //! place. What tells them apart is in [`gateway::kind`], one file a kind.
 //!
@@ -27,6 +29,7 @@
 
 pub mod caveats;
 pub mod config;
+pub mod doctor;
 pub mod effective;
 pub mod gateway;
 pub mod kms;

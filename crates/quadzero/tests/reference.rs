@@ -7,7 +7,7 @@ use quadzero::config::Source;
 use std::collections::BTreeSet;
 
 /// A heading of the reference, and a file with an unknown key in that table.
-const TABLES: [(&str, &str); 19] = [
+const TABLES: [(&str, &str); 20] = [
     ("### `[bgp]`", "[bgp]\nzzzz = 1"),
     ("### `[[originate]]`", "[[originate]]\nzzzz = 1"),
     ("### `[[exception]]`", "[[exception]]\nzzzz = 1"),
@@ -23,6 +23,7 @@ const TABLES: [(&str, &str); 19] = [
         "[gateway]\n[[gateway.connection]]\n[[gateway.connection.service]]\nzzzz = 1",
     ),
     ("### `[[vnet]]`", "[[vnet]]\nzzzz = 1"),
+    ("### `[api]`", "[api]\nzzzz = 1"),
     ("### `[[vnet.peering]]`", "[[vnet]]\n[[vnet.peering]]\nzzzz = 1"),
     ("### `[[vnet.subnet]]`", "[[vnet]]\n[[vnet.subnet]]\nzzzz = 1"),
     ("### `[[vnet.subnet.route]]`", "[[vnet]]\n[[vnet.subnet]]\n[[vnet.subnet.route]]\nzzzz = 1"),

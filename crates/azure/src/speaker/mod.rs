@@ -210,7 +210,7 @@ impl Mock {
     }
 
     /// Withdraws everything, says why, and waits until the connections are closed: some seconds at the most.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.sessions.iter().filter_map(|session| session.bfd.as_ref()).for_each(Bfd::disable);
         let peers = self.sessions.iter().map(|session| session.peer.clone());
         stop_all(peers, "the mock gateway stops").await;

@@ -576,6 +576,7 @@ fn log(event: &Event) {
             remote_as = n.remote_as.0,
             router_id = %n.router_id,
             hold_time = n.hold_time.seconds(),
+            peer_hold_time = n.peer_hold_time.seconds(),
             "session established"
         ),
         Event::Down(down @ Down::Sent(_)) if down.is_ours_to_want() => {

@@ -16,6 +16,22 @@ record! {
         required gateway: Several<Gateway>,
         /// The virtual networks; that of the gateways first.
         many vnet: Vnet,
+        /// Where questions are answered.
+        optional api: Api,
+    }
+}
+
+record! {
+    /// `[api]`
+    Api {
+        /// The address and port of HTTP.
+        optional listen: SocketAddr,
+        /// Or a Unix socket.
+        optional socket: String,
+        /// Whether other machines may ask.
+        optional allow_remote: bool,
+        /// Whether POST is answered as Azure does, by telling where the answer will be.
+        optional long_running: bool,
     }
 }
 
@@ -182,6 +198,8 @@ record! {
         optional propagate_gateway_routes: bool,
         /// Prefixes of the service endpoints.
         optional service_endpoints: Vec<Ipv4Net>,
+        /// Names of the network interfaces in it.
+        optional network_interfaces: Vec<Spanned<String>>,
         /// Its route table.
         many route: UserRoute,
     }

@@ -4,11 +4,13 @@
 //! what one has as a rule: everything in the first network, the other networks peered to it, and with a hub in the file
 //! all networks connected to that.
 
+mod api;
 mod file;
 mod gateway;
 mod place;
 mod vnet;
 
+pub use api::{Api, At};
 pub(super) use file::File;
 
 use super::diagnostic::{Diagnostic, Span};
@@ -28,6 +30,8 @@ pub struct Deployment {
     pub azure: Azure,
     /// Where instances listen and connections are dialled, where the file says so.
     pub endpoints: Endpoints,
+    /// Where questions are answered, if anywhere.
+    pub api: Option<Api>,
 }
 
 impl File {
@@ -48,12 +52,13 @@ impl File {
             gateways: gateways.into_iter().collect::<Option<_>>()?,
             vnets: vnets.into_iter().collect::<Option<_>>()?,
         };
+        let api = self.api.as_ref().and_then(|keys| api::api(keys.get_ref(), folder, out));
         for finding in rules::check(&azure) {
             out.push(breach(self.place(&finding), &finding.breach));
         }
         let endpoints =
             keys.iter().zip(&azure.gateways).flat_map(|(keys, own)| gateway::endpoints(keys, own));
-        Some(Deployment { endpoints: Endpoints(endpoints.collect()), azure })
+        Some(Deployment { endpoints: Endpoints(endpoints.collect()), azure, api })
     }
 
     /// What its gateways are called.
@@ -84,6 +89,9 @@ impl File {
             unique(gateway.connection.iter().filter_map(|c| c.name.as_ref()), "name", out);
         }
         unique(self.vnet.iter().filter_map(|v| v.name.as_ref()), "name", out);
+        let subnets = self.vnet.iter().flat_map(|vnet| &vnet.subnet);
+        let interfaces = subnets.flat_map(|s| s.network_interfaces.iter().flat_map(|list| list.get_ref()));
+        unique(interfaces, "network interface", out);
         for vnet in &self.vnet {
             unique(vnet.subnet.iter().filter_map(|s| s.name.as_ref()), "name", out);
             vnet.subnet
