@@ -6,7 +6,7 @@
 //!   ┌──────┐  BGP   ┌───────────────────────────────────────┐      ┌──────────────────────────────┐
 //!   │ edge │◄──────►│ speaker: the sessions (tokio)         │      │ effective: rows of a NIC     │
 //!   └──────┘        │   gateway: what is accepted, best,    ├─────►│ verdict: where a packet goes │
-//!   ┌───────────┐   │            exchanged, shown and       │      │ kms: and whether that works  │
+//!   ┌───────────┐   │            exchanged, shown and       │      │ service, kms: does it work   │
 //!   │ appliance │◄─►│            announced; kind: by whom   │      │ caveats: what breaks by it   │
 //!   └───────────┘   └───────────────────▲───────────────────┘      └──────────────▲───────────────┘
 //!                                       └────────── config, checked by rules ─────┘
@@ -35,6 +35,7 @@ pub mod gateway;
 pub mod kms;
 pub mod maintenance;
 pub mod rules;
+pub mod service;
 pub mod speaker;
 pub mod verdict;
 

@@ -59,14 +59,16 @@ pub enum Command {
 
 /// Run an edge and a mock gateway on loopback and judge where packets go.
 ///
-/// Prints the sessions, the routes that Azure learned, the effective routes of each subnet and a verdict for each
-/// destination. Exits 0 only if what the scenario expects holds. Needs no root: everything happens on loopback.
+/// Prints the sessions, the routes that Azure learned, the effective routes of each subnet, and for each packet of the
+/// scenario its path, hop by hop, whose source address is seen, and whether the service works. Exits 0 only if what the
+/// scenario expects holds. Needs no root: everything happens on loopback.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   quadzero lab                        the built-in scenario: an active-active VPN gateway and a KMS exception
   quadzero lab config/lab.toml        your own
   quadzero lab --json | jq .          for programs
+  quadzero lab --time                 what was announced, learned and withdrawn, when, and how egress was meanwhile
   quadzero lab --watch                stay up until Ctrl-C")]
 pub struct Lab {
     /// The scenario; the built-in one if left out
@@ -74,6 +76,9 @@ pub struct Lab {
     /// Print one JSON document instead of tables
     #[arg(long)]
     pub json: bool,
+    /// Print what happened when, and how long egress of each subnet was open, forced or shut (--json always does)
+    #[arg(long)]
+    pub time: bool,
     /// Stay up until Ctrl-C
     #[arg(long)]
     pub watch: bool,

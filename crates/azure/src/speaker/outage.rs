@@ -59,6 +59,12 @@ impl Mock {
         outages.spawn(schedule.run(act));
         lasts
     }
+
+    /// Asks every peer for its routes once more, as Route Server does when a virtual network is added (RS-FAQ D, azure.md §8,
+    /// row 26).
+    pub fn ask_again(&self) {
+        self.sessions.iter().for_each(|session| session.peer.ask_again());
+    }
 }
 
 /// Marks sessions as taken down; whom that concerns.

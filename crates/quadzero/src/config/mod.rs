@@ -59,7 +59,7 @@ impl Kind {
 
     const fn tables(self) -> &'static [&'static str] {
         match self {
-            Self::Scenario => &["edge", "azure", "expect"],
+            Self::Scenario => &["edge", "azure", "appliance", "event", "expect"],
             Self::Gateway => &["gateway", "vnet", "api"],
             Self::Edge => &["bgp", "neighbor-defaults", "originate", "exception", "neighbor"],
         }

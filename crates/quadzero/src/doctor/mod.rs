@@ -127,7 +127,11 @@ fn observed(log: &Path, file: Option<&Any>) -> Result<Observations, Failure> {
     let lines = lines(log).map_err(|error| Failure::Wrong(format!("error: {}: {error}", log.display())))?;
     let mut observations = match file {
         Some(Any::Edge(edge)) => setups::of_edge(edge),
-        Some(Any::Scenario(scenario)) => setups::of_edge(&scenario.edge),
+        // A log is that of one edge.
+        Some(Any::Scenario(scenario)) => match &scenario.edges[..] {
+            [only] => setups::of_edge(&only.edge),
+            _ => Observations::new(Side::Edge),
+        },
         Some(Any::Gateway(deployment)) => doctor::of_deployment(&deployment.azure),
         None => Observations::new(Side::Edge),
     };

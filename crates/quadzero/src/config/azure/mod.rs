@@ -16,7 +16,7 @@ pub(super) use file::File;
 use super::diagnostic::{Diagnostic, Span};
 use super::edge::{breach, unique};
 use super::get;
-use super::reader::closest;
+use super::reader::{Record, closest};
 use quadzero_azure::config::{Azure, Gateway, Vnet};
 use quadzero_azure::rules;
 use quadzero_azure::speaker::Endpoints;
@@ -59,6 +59,21 @@ impl File {
         let endpoints =
             keys.iter().zip(&azure.gateways).flat_map(|(keys, own)| gateway::endpoints(keys, own));
         Some(Deployment { endpoints: Endpoints(endpoints.collect()), azure, api })
+    }
+
+    /// What its gateways are called.
+    pub(super) fn gateway_names(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.gateways().iter().filter_map(|gateway| gateway.name.as_ref())
+    }
+
+    /// Those without a name.
+    pub(super) fn nameless_gateways(&self) -> impl Iterator<Item = Span> {
+        self.gateways().iter().filter(|gateway| gateway.name.is_none()).map(Record::span)
+    }
+
+    /// What its networks are called.
+    pub(super) fn vnet_names(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.vnet.iter().filter_map(|vnet| vnet.name.as_ref())
     }
 
     fn gateways(&self) -> &[file::Gateway] {

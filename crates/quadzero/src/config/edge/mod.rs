@@ -133,6 +133,14 @@ fn has_error(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }
 
+impl Edge {
+    /// What it is called on its side of a session: the address that it dials from, or else its identifier.
+    pub fn address_towards(&self, neighbor: &Neighbor) -> IpAddr {
+        let configured = neighbor.peer.own_address.or(neighbor.peer.transport.local);
+        configured.unwrap_or(IpAddr::V4(self.router_id.get()))
+    }
+}
+
 impl file::Neighbor {
     /// The kind of Azure's gateway that it is.
     fn azure_kind(&self) -> Option<AzureKind> {
