@@ -41,6 +41,7 @@ impl Lab {
     pub(crate) fn edge_at(&self, local: &str, remote: &str, edge: &Edge<'_>) -> Quadzero {
         let Edge { asn, mode, hold_time, keys, announced } = edge;
         let listen = std::net::SocketAddr::new(local.parse().expect("an address"), 179);
+        let key = if remote.contains('/') { "range" } else { "address" };
         let config = format!(
             r#"
             [bgp]
@@ -50,7 +51,7 @@ impl Lab {
 
             [[neighbor]]
             name = "daemon"
-            address = "{remote}"
+            {key} = "{remote}"
             remote-as = 65020
             local-address = "{local}"
             mode = "{mode}"

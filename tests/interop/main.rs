@@ -53,6 +53,7 @@ suite! {
     {
         sessions::the_session_stands_when_only_the_edge_dials: "session that quadzero dials"
         sessions::the_session_stands_when_only_the_daemon_dials: "session that the daemon dials"
+        sessions::a_daemon_that_dials_from_a_range_is_a_neighbor: "dynamic neighbor: the daemon dials from a range, with TCP MD5"
         sessions::one_session_stands_when_both_dial: "both dial: one session remains"
         sessions::a_daemon_of_another_as_is_refused: "a wrong AS is refused by quadzero"
         sessions::a_daemon_that_expects_another_as_refuses_and_is_heard: "a wrong AS is refused by the daemon, and logged"

@@ -2,7 +2,7 @@
 
 use quadzero_tests::{Daemon, LEFT, Neighbor, PATIENCE, Quadzero, RIGHT, wait_until};
 
-use crate::lab::{EDGE, Edge, Lab, has_the_default};
+use crate::lab::{EDGE, Edge, Lab, has_the_default, words};
 
 pub(crate) fn the_session_stands_when_only_the_edge_dials(lab: &Lab) {
     let daemon = lab.daemon(Neighbor::PLAIN);
@@ -20,6 +20,18 @@ pub(crate) fn the_session_stands_when_only_the_daemon_dials(lab: &Lab) {
     daemon.wait_until_established();
     assert_eq!((lab.wire.left.dialed(), lab.wire.right.dialed()), (0, 1));
     lab.recording();
+}
+
+/// The edge knows no address, but a range and the key of all that is in it.
+pub(crate) fn a_daemon_that_dials_from_a_range_is_a_neighbor(lab: &Lab) {
+    let edge = Edge { mode: "passive", keys: "password = \"quad-zero\"", ..EDGE };
+    let edge = lab.edge_at(LEFT, "192.0.2.0/24", &edge);
+    let routes = words(&["198.51.100.0/24"]);
+    let daemon = lab.daemon(Neighbor { password: "quad-zero", passive: false, routes, ..Neighbor::PLAIN });
+    has_the_default(&daemon);
+    wait_until("the route is learned", PATIENCE, || edge.learned().0 == 1);
+    assert!(edge.has_said("new dynamic neighbor"));
+    assert_eq!(lab.recording().count("bgp && !tcp.options.md5"), 0);
 }
 
 pub(crate) fn one_session_stands_when_both_dial(lab: &Lab) {

@@ -1,6 +1,7 @@
 //! The mock, and its verdict: where a packet of the virtual network goes.
 //!
-//! The mock runs as users run it and tells in its log what it has learned. The verdict on that is the library's.
+//! The mock runs as users run it, and is asked as they ask it, by `quadzero azure show`, what it has learned and where the default
+//! route of a subnet leads. Where each packet goes is the library's verdict on what it has learned.
 
 use crate::DEFAULT;
 use crate::site::Site;
@@ -10,14 +11,15 @@ use quadzero_azure::gateway::{Heard, Table};
 use quadzero_azure::verdict::{Answer, Verdict};
 use quadzero_codec::{AsPath, Asn, Attributes, NextHop, RouterId};
 use quadzero_rib::Route;
-use quadzero_tests::{PATIENCE, Quadzero, wait_until};
+use quadzero_tests::{Namespace, PATIENCE, Quadzero, binary, wait_until};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// A running mock of the file beside those of the daemons.
-pub(crate) struct Azure {
+pub(crate) struct Azure<'a> {
+    at: &'a Namespace,
     mock: Quadzero,
     deployed: Arc<Deployed>,
 }
@@ -36,16 +38,16 @@ pub(crate) enum Goes {
     Elsewhere(Verdict),
 }
 
-impl Azure {
-    pub(crate) fn start(site: &Site) -> Self {
+impl<'a> Azure<'a> {
+    pub(crate) fn start(site: &'a Site) -> Self {
         let file = site.plan.file("azure", "toml");
         let source = Source::read(&file).unwrap_or_else(|_| panic!("{} cannot be read", file.display()));
         let loaded = source.gateway();
         let complaints = loaded.render(false);
         let deployed = loaded.value.unwrap_or_else(|| panic!("{complaints}")).azure;
         let mock = Quadzero::azure_of(&site.azure, &file);
-        wait_until("the mock listens", PATIENCE, || site.azure.connections("listening") == 2);
-        Self { mock, deployed: Arc::new(deployed) }
+        wait_until("the mock listens", PATIENCE, || site.azure.connections("listening") >= 2);
+        Self { at: &site.azure, mock, deployed: Arc::new(deployed) }
     }
 
     pub(crate) fn mock(&self) -> &Quadzero {
@@ -65,24 +67,29 @@ impl Azure {
         });
     }
 
-    /// What it has learned from the edge, as it said it last: AS_PATH by way and prefix.
+    /// What it has learned from the edge, as it says now: AS_PATH by way and prefix.
     pub(crate) fn learned(&self) -> BTreeMap<(usize, String), String> {
-        let (mut last, mut next) = (BTreeMap::new(), BTreeMap::new());
-        for event in self.mock.process().events() {
-            match event["message"].as_str() {
-                Some("learned route") => {
-                    next.insert((self.way(&event), text(&event["network"])), text(&event["as_path"]));
-                }
-                Some("learned routes") => last = std::mem::take(&mut next),
-                _ => {}
-            }
-        }
-        last
+        let rows = self.show("learned-routes", "value[?origin==`EBgp`].[localAddress, network, asPath]");
+        let row = |row: &Value| ((self.way(&row[0]), text(&row[1])), text(&row[2]));
+        rows.as_array().into_iter().flatten().map(row).collect()
+    }
+
+    /// The type of next hop of 0.0.0.0/0 in a subnet, as it says now.
+    pub(crate) fn default_of(&self, subnet: &str) -> Value {
+        let words = format!("effective-routes {subnet}");
+        self.show(&words, "value[?addressPrefix[0]==`0.0.0.0/0` && state==`Active`].nextHopType")
+    }
+
+    /// As users ask a running mock; nothing while it starts.
+    fn show(&self, what: &str, query: &str) -> Value {
+        let mut show = self.at.command("quadzero", binary());
+        show.args(["azure", "show"]).args(what.split(' ')).args(["--query", query]);
+        crate::edge::json(show)
     }
 
     /// The instance that has the address, or the link.
-    fn way(&self, event: &Value) -> usize {
-        let local = text(&event["local_address"]);
+    fn way(&self, local: &Value) -> usize {
+        let local = text(local);
         let mut sessions = self.sessions();
         let way = sessions.position(|id| self.deployed.local_address(id).to_string() == local);
         way.expect("a route was learned in a session")

@@ -94,13 +94,13 @@ fn a_mock_that_stops_has_not_failed() {
 }
 
 /// Until BFD is up on both links there is nothing that could fail.
-pub(crate) fn wait_until_watched(azure: &Azure) {
+pub(crate) fn wait_until_watched(azure: &Azure<'_>) {
     wait_until("BFD is up on both links", PATIENCE, || {
         azure.mock().bfd().iter().filter(|(state, _)| state == "Up").count() >= 2
     });
 }
 
-fn given_up(azure: &Azure) -> usize {
+fn given_up(azure: &Azure<'_>) -> usize {
     azure.mock().downs().iter().filter(|reason| *reason == BFD_DOWN).count()
 }
 

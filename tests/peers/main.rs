@@ -25,6 +25,7 @@ mod site;
 use azure::Azure;
 use edge::{Edge, Running};
 use quadzero_tests::{PATIENCE, wait_for, wait_until};
+use serde_json::json;
 use site::{Plan, Site};
 
 macro_rules! suite {
@@ -81,6 +82,7 @@ fn the_default_comes_home_and_activation_needs_a_route_table(edge: &dyn Edge, pl
     }
     assert_eq!(learned.len(), 4, "and nothing else: {learned:?}");
     assert_eq!(azure.goes("workload", INTERNET), azure.on_premises(&[0]));
+    assert_eq!(azure.default_of("workload"), json!(["VirtualNetworkGateway"]));
     assert_eq!(azure.goes("workload", HOME), azure.on_premises(&[0]));
     assert_eq!(azure.goes("servers", INTERNET), azure.on_premises(&[0]));
     assert!(!azure.activates("workload"), "by way of on-premises");
@@ -138,6 +140,7 @@ fn egress_opens_when_the_default_is_withdrawn(edge: &dyn Edge, plan: &'static Pl
     running.withdraw_default();
     azure.wait_for_default(&[]);
     wait_until("the other routes stay", PATIENCE, || azure.goes("workload", HOME) == azure.on_premises(&[0]));
+    assert_eq!(azure.default_of("workload"), json!(["Internet"]));
     assert_eq!(azure.goes("workload", INTERNET), azure::INTERNET);
     assert!(azure.activates("workload"));
 }

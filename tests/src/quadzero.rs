@@ -52,6 +52,22 @@ impl Quadzero {
         Self { process: Process::start(namespace, "quadzero", command) }
     }
 
+    /// What `quadzero doctor` finds with these arguments, run in a namespace.
+    ///
+    /// # Panics
+    /// When it fails, or prints no JSON.
+    pub fn doctor(namespace: &Namespace, arguments: &[&str]) -> Vec<Value> {
+        let mut command = namespace.command("quadzero", binary());
+        let out = command.args(["doctor", "--json"]).args(arguments).output().expect("quadzero runs");
+        let error = String::from_utf8_lossy(&out.stderr);
+        let answer: Value =
+            serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("no JSON: {error}"));
+        let findings =
+            answer["findings"].as_array().unwrap_or_else(|| panic!("no findings: {answer}")).clone();
+        assert_eq!(out.status.code(), Some(i32::from(!findings.is_empty())), "{error}");
+        findings
+    }
+
     /// The process.
     pub fn process(&self) -> &Process {
         &self.process

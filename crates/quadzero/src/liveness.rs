@@ -1,16 +1,13 @@
 //! BFD beside BGP: a session watches the path to each neighbor that is to have one, and its failures end that neighbor's BGP.
-//! So it is with an edge's neighbors, and with the circuits of a mock gateway.
 //!
 //! BGP waits for nothing here. The path is watched as soon as our end of it is known: from the start with a `local-address`, else
 //! from when BGP has a connection, and then for as long as we run.
 
 use crate::router::StartError;
-use quadzero_azure::speaker::Mock;
-use quadzero_bfd::{Interval, Parameters, Path, Peer as Bfd, Speaker};
-use quadzero_fsm::{Peer, State, Status};
+use quadzero_bfd::{Parameters, Path, Peer as Bfd, Speaker};
+use quadzero_fsm::{Peer, Status};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU8;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,7 +16,7 @@ use tracing::{error_span, warn};
 /// The port of BFD, for words about it.
 const PORT: u16 = 3784;
 
-/// The BFD of an edge or a mock. Dropping it ends its sessions without a word.
+/// The BFD of an edge. Dropping it ends its sessions without a word.
 pub(crate) struct Liveness {
     speaker: Arc<Speaker>,
     guards: JoinSet<()>,
@@ -29,20 +26,6 @@ pub(crate) struct Liveness {
 impl Liveness {
     pub(crate) fn new() -> Self {
         Self { speaker: Arc::default(), guards: JoinSet::new(), stopping: watch::channel(false).0 }
-    }
-
-    /// Watches the paths to those peers of a mock gateway that Azure would watch, each from its first session on. Before that there
-    /// may be nobody; and FRR makes its BFD anew when BGP is Established: had both been up already, that would be a failure.
-    pub(crate) fn of(mock: &Mock) -> Self {
-        let mut liveness = Self::new();
-        for (peer, bfd) in mock.bfd() {
-            let interval = Interval::new(bfd.interval).expect("what Azure has fits");
-            let multiplier = NonZeroU8::new(bfd.multiplier).expect("what Azure has is not 0");
-            let parameters = Parameters { min_tx: interval, min_rx: interval, multiplier };
-            let guard = Guard { speaker: liveness.speaker.clone(), peer, parameters };
-            liveness.guards.spawn(guard.run_from_first_session(liveness.stopping.subscribe()));
-        }
-        liveness
     }
 
     /// Watches the path to the peer.
@@ -84,15 +67,6 @@ impl Guard {
             remote: config.transport.remote.ip(),
             parameters: self.parameters,
         })
-    }
-
-    async fn run_from_first_session(self, mut stopping: watch::Receiver<bool>) {
-        let mut status = self.peer.status();
-        tokio::select! {
-            _ = status.wait_for(|status| status.state == State::Established) => {}
-            () = told(&mut stopping) => return,
-        }
-        self.run(None, None, stopping).await;
     }
 
     /// `here` is our end of the path, once it is known.

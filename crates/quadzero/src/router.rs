@@ -100,6 +100,19 @@ impl Router {
         Ok(changed)
     }
 
+    /// Every peer is to have nothing.
+    pub(crate) fn withdraw(&self) {
+        self.wanted.iter().for_each(|wanted| _ = wanted.send_replace(Arc::default()));
+    }
+
+    /// Every peer is to have what the edge's file says.
+    pub(crate) fn announce(&self, edge: &Edge) {
+        let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
+        for (wanted, routes) in self.wanted.iter().zip(edge.policy.plan(&policies)) {
+            wanted.send_replace(routes);
+        }
+    }
+
     /// The configured peers, in the order of the file.
     pub fn peers(&self) -> &[Peer] {
         &self.peers

@@ -14,7 +14,8 @@ use crate::config::{Azure, Connection, DEFAULT_ASN, Place, SessionId};
 use crate::effective::DEFAULT;
 use crate::gateway::kind;
 use ipnet::Ipv4Net;
-use quadzero_codec::{Attributes, Community, Origin};
+use quadzero_codec::{Attributes, Origin};
+use quadzero_rib::{Audience, forbids};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -130,9 +131,10 @@ fn best_of(paths: &[Path], instance: Option<usize>) -> Option<&Path> {
     own.or(paths.first())
 }
 
-/// `no-advertise` of a route that an appliance brought: network interfaces get it, no peer does (RS-INJ D).
+/// `no-advertise` of a route that an appliance brought: network interfaces get it, no peer does (RS-INJ D). That its kin of RFC
+/// 1997 does the same, since every peer is of another AS, is our reading (I).
 fn is_for_interfaces_alone(offer: &Offer<'_>) -> bool {
-    offer.by_appliance && offer.attributes.communities.contains(&Community::NO_ADVERTISE)
+    offer.by_appliance && forbids(&offer.attributes, Audience::External).is_some()
 }
 
 /// 65520 65520 in front, ORIGIN EGP (LAB-VWAN F).

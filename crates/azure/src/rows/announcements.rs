@@ -125,14 +125,17 @@ fn row_24_route_server_and_hubs_keep_communities() {
     }
 }
 
-/// Row 24, RS-INJ D: 65535:65282 programs network interfaces and is told to no peer, nor to a gateway.
+/// Row 24, RS-INJ D: 65535:65282 programs network interfaces and is told to no peer, nor to a gateway; 65535:65281 likewise
+/// (RFC 1997, I).
 #[test]
 fn row_24_no_advertise_is_for_network_interfaces_alone() {
-    let table = tagged(coexisting(true), id(2, 0, NVA), &[Community::NO_ADVERTISE]);
-    for other in [id(2, 0, TWIN), id(0, 0, PARIS), id(1, 0, MADRID)] {
-        assert!(told(&table, other, "192.168.7.0/24").is_none(), "{other:?}");
+    for tag in [Community::NO_ADVERTISE, Community::NO_EXPORT] {
+        let table = tagged(coexisting(true), id(2, 0, NVA), &[tag]);
+        for other in [id(2, 0, TWIN), id(0, 0, PARIS), id(1, 0, MADRID)] {
+            assert!(told(&table, other, "192.168.7.0/24").is_none(), "{other:?} {tag}");
+        }
+        assert_eq!(ways_at(&table, Place::Vnet(0), "192.168.7.0/24"), ["rs/RS_0/nva"]);
     }
-    assert_eq!(ways_at(&table, Place::Vnet(0), "192.168.7.0/24"), ["rs/RS_0/nva"]);
 }
 
 /// Row 24, ER-ROUTE D: ExpressRoute ignores communities: an appliance behind Route Server sees none.

@@ -1,8 +1,7 @@
-//! Instances that go away and come back (azure.md §8, row 22), and sessions that BFD may end (row 28).
+//! Instances that go away and come back (azure.md §8, row 22).
 
 use super::{Mock, Session, stop_all};
 use crate::config::SessionId;
-use crate::gateway::kind::Bfd;
 use crate::maintenance::{Cause, Schedule, Step};
 use quadzero_fsm::Peer;
 use std::sync::PoisonError;
@@ -60,15 +59,10 @@ impl Mock {
         lasts
     }
 
-    /// The peers that are to be watched by BFD, each with its parameters (azure.md §8, row 28). Whoever watches calls
-    /// [`Peer::bfd_down`].
-    pub fn bfd(&self) -> Vec<(Peer, Bfd)> {
-        let azure = self.azure();
-        let of = |s: &Session| {
-            let manners = azure.gateways[s.id.gateway].kind.manners();
-            Some((s.peer.clone(), manners.bfd(azure.connection(s.id))?))
-        };
-        self.sessions.iter().filter_map(of).collect()
+    /// Asks every peer for its routes once more, as Route Server does when a virtual network is added (RS-FAQ D, azure.md §8,
+    /// row 26).
+    pub fn ask_again(&self) {
+        self.sessions.iter().for_each(|session| session.peer.ask_again());
     }
 }
 
@@ -76,6 +70,7 @@ impl Mock {
 fn down<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<Peer> {
     let down = |session: &Session| {
         session.stopped.store(true, Ordering::Relaxed);
+        session.bfd.iter().for_each(|bfd| bfd.disable());
         session.peer.clone()
     };
     sessions.map(down).collect()
@@ -83,5 +78,6 @@ fn down<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<Peer> {
 
 fn up(session: &Session) {
     session.stopped.store(false, Ordering::Relaxed);
+    session.bfd.iter().for_each(|bfd| bfd.enable());
     session.peer.start();
 }
