@@ -69,7 +69,7 @@ impl<'a> Azure<'a> {
 
     /// What it has learned from the edge, as it says now: AS_PATH by way and prefix.
     pub(crate) fn learned(&self) -> BTreeMap<(usize, String), String> {
-        let rows = self.show("learned-routes", "value[?origin==`EBgp`].[localAddress, network, asPath]");
+        let rows = self.show("learned-routes", "value[?origin=='EBgp'].[localAddress, network, asPath]");
         let row = |row: &Value| ((self.way(&row[0]), text(&row[1])), text(&row[2]));
         rows.as_array().into_iter().flatten().map(row).collect()
     }
@@ -77,7 +77,7 @@ impl<'a> Azure<'a> {
     /// The type of next hop of 0.0.0.0/0 in a subnet, as it says now.
     pub(crate) fn default_of(&self, subnet: &str) -> Value {
         let words = format!("effective-routes {subnet}");
-        self.show(&words, "value[?addressPrefix[0]==`0.0.0.0/0` && state==`Active`].nextHopType")
+        self.show(&words, "value[?addressPrefix[0]=='0.0.0.0/0' && state=='Active'].nextHopType")
     }
 
     /// As users ask a running mock; nothing while it starts.
