@@ -93,6 +93,7 @@ async fn a_peer_that_stops_has_not_failed() {
     assert_eq!((status.failures, status.diagnostic), (0, Diagnostic::NEIGHBOR_SIGNALED_DOWN));
     assert_eq!(status.remote.diagnostic, Diagnostic::ADMINISTRATIVELY_DOWN);
     // And the path can be watched anew.
+    drop(other);
     let _other = speaker.add(path(right, left)).unwrap();
     wait_for(&one, |s| s.state == State::Up).await;
 }
