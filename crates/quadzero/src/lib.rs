@@ -11,10 +11,17 @@
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod daemon;
 pub mod decode;
 pub mod export;
+pub mod history;
+pub mod intent;
 pub mod lab;
 mod liveness;
 pub mod logging;
+pub mod reload;
 pub mod router;
+pub mod running;
+pub mod show;
+pub mod why;

@@ -12,9 +12,10 @@ use crate::{
 use ipnet::IpNet;
 use quadzero_codec::Notification;
 use quadzero_rib::{AdjRibIn, RouteSet};
+use socket2::SockRef;
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Shutdown, SocketAddr},
     os::fd::AsRawFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -178,6 +179,13 @@ impl Peer {
         let _the_peer_may_be_stuck = tokio::time::timeout(STOP_WITHIN, gone).await;
     }
 
+    /// Ends the session with the NOTIFICATION, and begins another.
+    pub fn reset(&self, notification: Notification) {
+        self.shared.inbox.put(|held| {
+            held.configured.get_or_insert_default().reset.get_or_insert(notification);
+        });
+    }
+
     /// [`Self::stop`] for good: afterwards there is nothing left of it.
     pub async fn leave(self, notification: Notification) {
         self.stop(notification).await;
@@ -255,6 +263,8 @@ impl Speaker {
         lock(&self.listeners).retain(|(listener, task)| {
             let stays = listener.local_addr().is_ok_and(|known| known != address);
             if !stays {
+                // The task lets go of it some time later; the address is free at once.
+                let _it_was_no_listener = SockRef::from(listener.as_ref()).shutdown(Shutdown::Both);
                 task.abort();
             }
             stays

@@ -27,6 +27,7 @@ use scenario::Scenario;
 
 use crate::cli::Failure;
 use crate::logging;
+use quadzero_policy::Origination;
 use reader::Table;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -61,7 +62,9 @@ impl Kind {
         match self {
             Self::Scenario => &["edge", "azure", "expect"],
             Self::Gateway => &["gateway", "vnet"],
-            Self::Edge => &["bgp", "neighbor-defaults", "originate", "exception", "neighbor"],
+            Self::Edge => {
+                &["bgp", "neighbor-defaults", "originate", "exception", "neighbor", "control", "drain"]
+            }
         }
     }
 
@@ -113,6 +116,11 @@ impl Source {
     /// Reads an edge.
     pub fn edge(self) -> Loaded<Edge> {
         self.load(Kind::Edge, edge::File::fields, edge::File::check)
+    }
+
+    /// Reads one origination, with the keys of `[[originate]]` and no header: what somebody announces by hand.
+    pub(crate) fn origination(self) -> Loaded<Origination> {
+        self.load(Kind::Edge, edge::originate_fields, edge::origination)
     }
 
     /// Reads a gateway with its networks.
