@@ -328,11 +328,17 @@ impl Running {
         if asked.keep && self.edge.control.keep.is_none() {
             return Err("there is nowhere to keep it: [control] keep = \"PATH\" says where".into());
         }
-        let text = format!("{} is announced", asked.prefix);
+        let (prefix, is_plain) = (asked.prefix, asked.attributes.is_empty() && asked.to.is_empty());
+        if is_plain && self.by_hand.withdrawn.contains(&prefix) {
+            let mut by_hand = self.by_hand.clone();
+            by_hand.withdrawn.remove(&prefix);
+            return self.take_by_hand(by_hand, format!("{prefix} is held back no more"));
+        }
+        let text = format!("{prefix} is announced");
         let announcement: Announcement = asked.read()?;
         let mut by_hand = self.by_hand.clone();
-        by_hand.withdrawn.remove(&announcement.asked.prefix);
-        by_hand.announced.insert(announcement.asked.prefix, announcement);
+        by_hand.withdrawn.remove(&prefix);
+        by_hand.announced.insert(prefix, announcement);
         self.take_by_hand(by_hand, text)
     }
 

@@ -284,7 +284,7 @@ fn neighbor_text(row: &Value) -> String {
             let _ = writeln!(out, "  {name:<11} {value}");
         }
     };
-    line("last reset", printable(&row["last-down"]));
+    line("last end", printable(&row["last-down"]));
     line("to do", printable(&row["to-do"]));
     line("sessions", format!("{} established, {} dropped", row["established"], row["dropped"]));
     line("messages", format!("{} received, {} sent", row["messages-received"], row["messages-sent"]));
