@@ -110,7 +110,9 @@ impl Lab {
     }
 
     fn edge(&self, file: File) -> Quadzero {
-        Quadzero::run(self.here(), &file.text())
+        let edge = Quadzero::run(self.here(), &file.text());
+        wait_until("the edge can be asked", PATIENCE, || edge.has_said("started"));
+        edge
     }
 
     fn rewrite(&self, file: File) {
@@ -154,8 +156,7 @@ fn is_warned(daemon: &Daemon<'_>) -> bool {
 
 // Need 3: a drain that is correct by construction.
 
-const WARNING: &str =
-    "bgp.update.path_attribute.community_as == 65535 && bgp.update.path_attribute.community_value == 0";
+const WARNING: &str = "bgp.update.path_attribute.community_wellknown == 0xffff0000";
 const WITHDRAWAL: &str = "bgp.type == 2 && bgp.update.withdrawn_routes.length > 0";
 
 fn need_3_sigterm_warns_waits_withdraws_and_says_so(lab: &Lab) {
@@ -200,6 +201,33 @@ fn need_3_a_drain_by_hand_keeps_the_session_and_is_taken_back(lab: &Lab) {
     has_the_default(&daemon);
     assert!(!is_warned(&daemon));
     assert_eq!(lab.sessions(), (1, 0));
+}
+
+/// What the neighbor's operator reads in its log: the warning, and only then the withdrawal, End-of-RIB and the reason.
+#[test]
+fn need_3_the_neighbors_own_log_has_65535_0_before_the_withdrawal() {
+    let lab = Lab::new(GOBGP);
+    let daemon = lab.daemon(Neighbor::PLAIN);
+    let mut edge = lab.edge(FILE);
+    has_the_default(&daemon);
+    assert_eq!(edge.terminate().code(), Some(0));
+    daemon.wait_until_heard("maintenance until 02:00");
+    let steps: Vec<&str> = daemon.events().iter().filter_map(step).collect();
+    assert_eq!(steps, ["announced", "end-of-rib", "warned", "withdrawn", "end-of-rib", "notified"]);
+}
+
+/// What a line of GoBGP's log says of an UPDATE or a NOTIFICATION.
+fn step(event: &Value) -> Option<&'static str> {
+    let has_some = |key: &str| event[key].as_array().is_some_and(|list| !list.is_empty());
+    // 0xFFFF0000, in decimal.
+    let is_warning = event["attributes"].to_string().contains("\"communities\":[4294901760]");
+    match event["msg"].as_str()? {
+        "received update" if has_some("withdrawals") => Some("withdrawn"),
+        "received update" if has_some("nlri") => Some(if is_warning { "warned" } else { "announced" }),
+        "EOR received" => Some("end-of-rib"),
+        "received notification" => Some("notified"),
+        _ => None,
+    }
 }
 
 #[test]
@@ -477,8 +505,7 @@ fn routes_by_hand_come_and_go_apart_from_the_file(lab: &Lab) {
 #[test]
 fn the_socket_is_for_its_owner_alone() {
     let lab = Lab::new(GOBGP);
-    let edge = lab.edge(FILE);
-    wait_until("it runs", PATIENCE, || edge.has_said("started"));
+    let _edge = lab.edge(FILE);
     let socket = lab.here().path("control.sock");
     let mode = std::fs::metadata(&socket).expect("a socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -490,7 +517,7 @@ fn the_socket_is_for_its_owner_alone() {
     let out = other.output().expect("the client runs");
     assert!(!out.status.success());
     let said = String::from_utf8_lossy(&out.stderr);
-    assert!(said.contains("ermission denied"), "{said}");
+    assert!(said.contains("control.sock: Permission denied"), "{said}");
 }
 
 #[test]
