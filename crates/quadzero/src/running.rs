@@ -234,10 +234,8 @@ impl Running {
     }
 
     fn draft(&self) -> Result<Draft, String> {
-        let loaded = Source::read(&self.path).map_err(|failure| failure.to_string())?.edge();
-        let text = loaded.render(false);
-        let edge = loaded.value.ok_or(text)?;
-        self.draft_of(edge)
+        let source = Source::read(&self.path).map_err(|failure| failure.to_string())?;
+        self.draft_of(source.edge().accept_plain()?)
     }
 
     fn draft_of(&self, edge: Edge) -> Result<Draft, String> {

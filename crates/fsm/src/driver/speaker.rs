@@ -135,7 +135,7 @@ impl Peer {
         self.shared.config()
     }
 
-    /// How it is doing. Wakes who waits for news: the state, the table learned, whether all is said; counters alone are none.
+    /// How it is doing. Wakes who waits for news: the state, the table learned, what was told; counters alone are none.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }

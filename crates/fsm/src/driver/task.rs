@@ -513,8 +513,9 @@ impl Task {
         }
         self.status.send_if_modified(|status| {
             let told = news.learned || news.last_down.is_some();
-            let changed =
-                (status.state, status.in_sync, status.gone) != (fresh.state, fresh.in_sync, fresh.gone);
+            let changed = (status.state, status.in_sync, status.gone)
+                != (fresh.state, fresh.in_sync, fresh.gone)
+                || !same(status.told.as_ref(), fresh.told.as_ref());
             *status = Status {
                 last_down: news.last_down.or_else(|| status.last_down.take()),
                 learned_version: status.learned_version + u64::from(news.learned),
@@ -569,6 +570,10 @@ thread_local! {
 /// The runtime's clock, so that a test may stop it.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+fn same(one: Option<&Arc<RouteSet>>, other: Option<&Arc<RouteSet>>) -> bool {
+    one.map(Arc::as_ptr) == other.map(Arc::as_ptr)
 }
 
 fn too_far(ttl: u8) -> io::Error {

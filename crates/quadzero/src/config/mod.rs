@@ -108,6 +108,12 @@ impl Source {
         Self { path: "config/lab.toml (built in)".to_owned(), text: text.to_owned() }
     }
 
+    fn log(&self, warnings: &[Diagnostic]) {
+        for Position { file, line, message, hint, .. } in self.positions(warnings) {
+            tracing::warn!(file, line, hint, "{message}");
+        }
+    }
+
     /// What paths in the file start from.
     fn folder(&self) -> PathBuf {
         Path::new(&self.path).parent().map(Path::to_owned).unwrap_or_default()
@@ -206,9 +212,14 @@ impl<T> Loaded<T> {
                 self.source.render(&self.diagnostics, logging::styled(&io::stderr())),
             ));
         };
-        for Position { file, line, message, hint, .. } in self.source.positions(&self.diagnostics) {
-            tracing::warn!(file, line, hint, "{message}");
-        }
+        self.source.log(&self.diagnostics);
+        Ok(value)
+    }
+
+    /// The same where the errors go to somebody else than standard error.
+    pub(crate) fn accept_plain(self) -> Result<T, String> {
+        let Some(value) = self.value else { return Err(self.source.render(&self.diagnostics, false)) };
+        self.source.log(&self.diagnostics);
         Ok(value)
     }
 }
