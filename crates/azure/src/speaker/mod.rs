@@ -88,7 +88,7 @@ struct Session {
     id: SessionId,
     peer: Peer,
     /// On circuits.
-    bfd: Option<Bfd>,
+    bfd: Option<Arc<Bfd>>,
     /// Taken down by hand or by an outage, not to be started by the end of a penalty.
     stopped: AtomicBool,
 }
@@ -211,9 +211,11 @@ impl Mock {
 
     /// Withdraws everything, says why, and waits until the connections are closed: some seconds at the most.
     pub async fn stop(&self) {
-        self.sessions.iter().filter_map(|session| session.bfd.as_ref()).for_each(Bfd::disable);
         let peers = self.sessions.iter().map(|session| session.peer.clone());
         stop_all(peers, "the mock gateway stops").await;
+        // After the last words of BGP: some take a neighbor that stops its BFD for one that has failed.
+        let watched = self.sessions.iter().filter_map(|session| session.bfd.clone());
+        watched.map(|bfd| async move { bfd.stop().await }).collect::<JoinSet<()>>().join_all().await;
     }
 }
 

@@ -3,7 +3,6 @@
 use super::{Mock, Session, stop_all};
 use crate::config::SessionId;
 use crate::maintenance::{Cause, Schedule, Step};
-use quadzero_bfd::Peer as Bfd;
 use quadzero_fsm::Peer;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -71,7 +70,7 @@ impl Mock {
 fn down<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<Peer> {
     let down = |session: &Session| {
         session.stopped.store(true, Ordering::Relaxed);
-        session.bfd.iter().for_each(Bfd::disable);
+        session.bfd.iter().for_each(|bfd| bfd.disable());
         session.peer.clone()
     };
     sessions.map(down).collect()
@@ -79,6 +78,6 @@ fn down<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<Peer> {
 
 fn up(session: &Session) {
     session.stopped.store(false, Ordering::Relaxed);
-    session.bfd.iter().for_each(Bfd::enable);
+    session.bfd.iter().for_each(|bfd| bfd.enable());
     session.peer.start();
 }
