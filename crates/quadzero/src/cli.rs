@@ -4,7 +4,7 @@
 //! worked; 1: it did not (an expectation failed, an address is taken); 2: the command line or a file is wrong.
 
 use crate::control::{Request, Which};
-use crate::{check, daemon, decode, export, lab, logging, show};
+use crate::{check, console, daemon, decode, doctor, export, lab, logging, show};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use serde_json::json;
@@ -37,6 +37,8 @@ Examples:
   quadzero reload --plan              what the changed file would do to it
   quadzero export udr -c edge.toml --format az -g RG    the exceptions, as routes for Azure
   quadzero azure -c gateway.toml      be Azure's gateway, to test another edge against it
+  quadzero azure show learned-routes  what it has learned, as az prints it
+  quadzero doctor --log edge.log      why a session does not come up, or a route does not arrive
   quadzero decode ffff...001304       a BGP message in words
 
 Exit status: 0 it worked, 1 it did not, 2 the command line or a file is wrong.";
@@ -50,8 +52,10 @@ pub enum Command {
     Run(Run),
     /// Say what is wrong with a file, or what it would announce to whom
     Check(Check),
-    /// Be Azure's gateway, in the foreground
+    /// Be Azure's gateway, in the foreground, or show what a running one knows
     Azure(Azure),
+    /// Say why a session does not come up or a route does not arrive
+    Doctor(doctor::Doctor),
     /// Print what has to be made in Azure, for the tool of your choice
     Export(export::Export),
     /// Put BGP messages into words
@@ -276,14 +280,16 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 /// Run an edge and a mock gateway on loopback and judge where packets go.
 ///
-/// Prints the sessions, the routes that Azure learned, the effective routes of each subnet and a verdict for each
-/// destination. Exits 0 only if what the scenario expects holds. Needs no root: everything happens on loopback.
+/// Prints the sessions, the routes that Azure learned, the effective routes of each subnet, and for each packet of the
+/// scenario its path, hop by hop, whose source address is seen, and whether the service works. Exits 0 only if what the
+/// scenario expects holds. Needs no root: everything happens on loopback.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   quadzero lab                        the built-in scenario: an active-active VPN gateway and a KMS exception
   quadzero lab config/lab.toml        your own
   quadzero lab --json | jq .          for programs
+  quadzero lab --time                 what was announced, learned and withdrawn, when, and how egress was meanwhile
   quadzero lab --watch                stay up until Ctrl-C")]
 pub struct Lab {
     /// The scenario; the built-in one if left out
@@ -291,6 +297,9 @@ pub struct Lab {
     /// Print one JSON document instead of tables
     #[arg(long)]
     pub json: bool,
+    /// Print what happened when, and how long egress of each subnet was open, forced or shut (--json always does)
+    #[arg(long)]
+    pub time: bool,
     /// Stay up until Ctrl-C
     #[arg(long)]
     pub watch: bool,
@@ -345,15 +354,30 @@ pub enum Format {
     Json,
 }
 
-/// Be Azure's gateway, in the foreground, so that any edge can be tested against it.
+/// Be Azure's gateway, in the foreground, so that any edge can be tested against it; or show what a running one knows.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
 Examples:
-  quadzero azure -c config/azure-vpn-gateway.toml")]
+  quadzero azure -c config/azure-vpn-gateway.toml
+  quadzero azure show learned-routes -o table"
+)]
 pub struct Azure {
     /// The gateway's file
-    #[arg(short, long, value_name = "FILE")]
-    pub config: PathBuf,
+    #[arg(short, long, value_name = "FILE", required = true)]
+    pub config: Option<PathBuf>,
+    /// Something else than to be it.
+    #[command(subcommand)]
+    pub command: Option<AzureCommand>,
+}
+
+/// What to ask of a running mock.
+#[derive(Debug, Subcommand)]
+pub enum AzureCommand {
+    /// Show what a running mock knows, as az prints it
+    Show(show::Show),
 }
 
 /// Put BGP messages into words.
@@ -419,11 +443,12 @@ impl Failure {
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = logging::start(&cli.logs, log_level(&cli.command)).and_then(|guard| {
-        let result = dispatch(&cli.command);
-        drop(guard);
-        result
-    });
+    let result =
+        logging::start(&cli.logs, log_level(&cli.command), is_mock(&cli.command)).and_then(|guard| {
+            let result = dispatch(&cli.command);
+            drop(guard);
+            result
+        });
     let Err(failure) = result else { return ExitCode::SUCCESS };
     if failure.exit_code() != SIGPIPE {
         // With standard error closed there is nobody left to tell.
@@ -448,11 +473,15 @@ fn last_words(failure: &Failure, format: logging::Format) -> String {
 /// A daemon tells what it does; of the others, what they print is the result.
 fn log_level(command: &Command) -> &'static str {
     match command {
-        Command::Run(_) | Command::Azure(_) => "info",
+        Command::Run(_) | Command::Azure(Azure { command: None, .. }) => "info",
         // The report tells how the sessions fared.
         Command::Lab(_) => "warn,quadzero_fsm=error",
         _ => "warn",
     }
+}
+
+const fn is_mock(command: &Command) -> bool {
+    matches!(command, Command::Azure(Azure { command: None, .. }))
 }
 
 fn dispatch(command: &Command) -> Result<(), Failure> {
@@ -460,17 +489,20 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Lab(options) => lab::run(options),
         Command::Run(options) => daemon::run(options),
         Command::Check(options) => check::run(options),
-        Command::Azure(options) => daemon::azure(options),
+        Command::Azure(Azure { command: Some(AzureCommand::Show(options)), .. }) => show::run(options),
+        Command::Azure(Azure { config: Some(config), .. }) => daemon::azure(config),
+        Command::Azure(Azure { config: None, .. }) => Err(Failure::Wrong("error: -c FILE is missing".into())),
+        Command::Doctor(options) => doctor::run(options),
         Command::Export(options) => export::run(options),
         Command::Decode(options) => decode::run(options),
-        Command::Show(options) => show::show(options),
-        Command::Why(options) => show::why(options),
-        Command::Reload(options) => show::reload(options),
-        Command::Confirm(at) => show::tell(at, Request::Confirm, "confirmed"),
-        Command::Drain(options) => show::drain(options),
-        Command::Undrain(at) => show::tell(at, Request::Undrain, "everything is announced again"),
-        Command::Neighbor(options) => show::neighbor(options),
-        Command::Announce(options) => show::announce(options),
-        Command::Withdraw(options) => show::withdraw(options),
+        Command::Show(options) => console::show(options),
+        Command::Why(options) => console::why(options),
+        Command::Reload(options) => console::reload(options),
+        Command::Confirm(at) => console::tell(at, Request::Confirm, "confirmed"),
+        Command::Drain(options) => console::drain(options),
+        Command::Undrain(at) => console::tell(at, Request::Undrain, "everything is announced again"),
+        Command::Neighbor(options) => console::neighbor(options),
+        Command::Announce(options) => console::announce(options),
+        Command::Withdraw(options) => console::withdraw(options),
     }
 }

@@ -76,7 +76,16 @@ impl Router {
     ///
     /// # Errors
     /// An address that cannot be bound, or a key that the kernel does not take.
-    pub fn start(edge: &Edge, routes: &[Arc<RouteSet>], history: History) -> Result<Self, StartError> {
+    pub fn start(edge: &Edge) -> Result<Self, StartError> {
+        let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
+        Self::start_with(edge, &edge.policy.plan(&policies), History::default())
+    }
+
+    /// The same with other routes than the file says, and somebody who remembers what happens.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(edge: &Edge, routes: &[Arc<RouteSet>], history: History) -> Result<Self, StartError> {
         let mut router = Self::new(Speaker::new(), history);
         for &address in &edge.listen {
             router.listen(address)?;
@@ -143,6 +152,17 @@ impl Router {
         &mut self.members
     }
 
+    /// Every peer is to have nothing.
+    pub(crate) fn withdraw(&self) {
+        self.publish(vec![Arc::default(); self.members.len()]);
+    }
+
+    /// Every peer is to have what the edge's file says.
+    pub(crate) fn announce(&self, edge: &Edge) {
+        let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
+        self.publish(edge.policy.plan(&policies));
+    }
+
     /// The configured peers, in the order of the file.
     pub fn peers(&self) -> Vec<Peer> {
         self.members.iter().filter_map(|member| member.peer.clone()).collect()
@@ -165,7 +185,7 @@ impl Router {
     }
 
     /// Every neighbor is to have these routes from now on, in the order of [`Self::members`].
-    pub fn publish(&mut self, routes: Vec<Arc<RouteSet>>) {
+    pub fn publish(&self, routes: Vec<Arc<RouteSet>>) {
         let known: Vec<Arc<RouteSet>> = self.members.iter().map(Member::wanted).collect();
         for (member, routes) in self.members.iter().zip(as_known(routes, &known)) {
             member.wanted.send_if_modified(|wanted| {

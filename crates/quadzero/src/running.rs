@@ -66,7 +66,7 @@ impl Running {
         let by_hand = kept(edge.control.keep.as_deref()).map_err(failed)?;
         let intent = Intent::new(&edge.policy, &by_hand, Stage::Serving).map_err(failed)?;
         let routes = intent.plan(edge.neighbors.iter());
-        let router = Router::start(&edge, &routes, history.clone()).map_err(failed)?;
+        let router = Router::start_with(&edge, &routes, history.clone()).map_err(failed)?;
         history.add("start", None, format!("{} neighbors", edge.neighbors.len()));
         Ok(Self {
             path: path.to_owned(),

@@ -41,6 +41,7 @@ fn agreed(families: &[Family]) -> Negotiated {
         remote_as: Asn(65020),
         router_id: RouterId::new("192.0.2.2".parse().unwrap()).unwrap(),
         hold_time: HoldTime::new(90).unwrap(),
+        peer_hold_time: HoldTime::new(90).unwrap(),
         keepalive: None,
         families: families.to_vec(),
         route_refresh: true,
