@@ -43,7 +43,7 @@ fn a_key_is_changed_by_sighup_and_the_session_stays() {
     keys("the new key, which is another one\n");
     for side in [&here, &there] {
         side.hang_up();
-        wait_until("the key is changed", PATIENCE, || side.has_said("SIGHUP: TCP MD5 keys were read again"));
+        wait_until("the key is changed", PATIENCE, || side.has_said("reloaded"));
     }
     let keepalives = |from: &str| capture.so_far().count(&format!("ip.src == {from} && bgp.type == 4"));
     let before = [LEFT, RIGHT].map(keepalives);

@@ -49,7 +49,42 @@ impl Quadzero {
 
     fn start_file(mut command: Command, namespace: &Namespace, verb: &str, file: &Path) -> Self {
         command.arg(verb).arg("-c").arg(file).args(["--log-format", "json"]).env_remove("RUST_LOG");
+        // Where its control socket is.
+        command.env("RUNTIME_DIRECTORY", namespace.folder());
         Self { process: Process::start(namespace, "quadzero", command) }
+    }
+
+    /// A command that speaks to the edge of the namespace.
+    pub fn client(namespace: &Namespace, words: &[&str]) -> Command {
+        let mut command = namespace.command("quadzero", binary());
+        command.args(words).env("RUNTIME_DIRECTORY", namespace.folder()).env_remove("RUST_LOG");
+        command
+    }
+
+    /// What the edge of the namespace answers, by `--json` of the command; an error is what it complains of.
+    ///
+    /// # Errors
+    /// What the command says that fails.
+    ///
+    /// # Panics
+    /// When the answer is not JSON.
+    pub fn ask(namespace: &Namespace, words: &[&str]) -> Result<Value, String> {
+        let text = Self::tell(namespace, &[words, &["--json"]].concat())?;
+        Ok(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
+    }
+
+    /// Tells the edge of the namespace something; what the command prints.
+    ///
+    /// # Errors
+    /// What the command says that fails.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn tell(namespace: &Namespace, words: &[&str]) -> Result<String, String> {
+        let out = Self::client(namespace, words).output().expect("the client runs");
+        let [out_text, error] =
+            [&out.stdout, &out.stderr].map(|octets| String::from_utf8_lossy(octets).into_owned());
+        if out.status.success() { Ok(out_text) } else { Err(out_text + &error) }
     }
 
     /// What `quadzero doctor` finds with these arguments, run in a namespace.
@@ -86,9 +121,9 @@ impl Quadzero {
     /// Asks it to stop, and waits until it has.
     ///
     /// # Panics
-    /// When it does not within ten seconds.
+    /// When it does not within half a minute: it warns its neighbors first.
     pub fn terminate(&mut self) -> ExitStatus {
-        self.process.end("TERM", Duration::from_secs(10))
+        self.process.end("TERM", Duration::from_secs(30))
     }
 
     /// Asks it to read again what it reads again.

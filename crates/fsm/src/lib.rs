@@ -7,12 +7,14 @@
 //!
 //! The session knows the protocol and nothing else; the driver owns octets and waiting, and decides nothing.
 
+mod change;
 mod config;
 pub mod driver;
 pub mod session;
 #[cfg(test)]
 mod testing;
 
+pub use change::{Difference, Effect};
 pub use config::*;
 pub use driver::{Peer, Range, Speaker, Status};
 pub use session::{

@@ -137,6 +137,16 @@ impl Policy {
         Ok(Self { originations, exceptions })
     }
 
+    /// What is originated.
+    pub fn originations(&self) -> &[Origination] {
+        &self.originations
+    }
+
+    /// What is excepted.
+    pub fn exceptions(&self) -> &[ExceptionSet] {
+        &self.exceptions
+    }
+
     /// Every decision about what this neighbor is told, sorted by prefix. This *is* the evaluation.
     pub fn explain(&self, neighbor: &NeighborPolicy) -> Vec<Decision> {
         self.evaluate(neighbor, &mut Interner::default())

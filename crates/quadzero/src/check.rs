@@ -149,7 +149,7 @@ fn announced(decisions: &[Decision]) -> Vec<String> {
 }
 
 /// The attributes that configuration can change.
-fn said(attributes: &Attributes) -> String {
+pub(crate) fn said(attributes: &Attributes) -> String {
     let mut text = format!("next hop {}", next_hop(attributes));
     if !attributes.as_path.0.is_empty() {
         let _ = write!(text, ", AS path {}", attributes.as_path);
@@ -295,7 +295,7 @@ fn route(decision: &Decision) -> Option<Value> {
     }))
 }
 
-fn next_hop(attributes: &Attributes) -> String {
+pub(crate) fn next_hop(attributes: &Attributes) -> String {
     match attributes.next_hop {
         NextHop::Own => "self".to_owned(),
         NextHop::Address(address) => address.to_string(),
@@ -303,6 +303,6 @@ fn next_hop(attributes: &Attributes) -> String {
     }
 }
 
-fn words(values: &[impl Display]) -> Vec<String> {
+pub(crate) fn words(values: &[impl Display]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
 }

@@ -3,8 +3,10 @@
 //! Results go to standard output, everything else (errors, warnings, logs) to standard error. Exit status 0: it
 //! worked; 1: it did not (an expectation failed, an address is taken); 2: the command line or a file is wrong.
 
-use crate::{check, daemon, decode, doctor, export, lab, logging, show};
+use crate::control::{Request, Which};
+use crate::{check, console, daemon, decode, doctor, export, lab, logging, show};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -30,6 +32,9 @@ Examples:
   quadzero lab                        see an edge and a mock VPN gateway peer, and where packets go
   quadzero check edge.toml            what is wrong with a file, or what it would announce to whom
   quadzero run -c edge.toml           be the edge
+  quadzero show                       how the running edge's sessions are
+  quadzero why 0.0.0.0/0              whether it is announced, and if not, why
+  quadzero reload --plan              what the changed file would do to it
   quadzero export udr -c edge.toml --format az -g RG    the exceptions, as routes for Azure
   quadzero azure -c gateway.toml      be Azure's gateway, to test another edge against it
   quadzero azure show learned-routes  what it has learned, as az prints it
@@ -55,6 +60,222 @@ pub enum Command {
     Export(export::Export),
     /// Put BGP messages into words
     Decode(Decode),
+    /// Show what a running edge does
+    Show(Show),
+    /// Say whether a running edge announces a prefix, and if not, why
+    Why(Why),
+    /// Have a running edge take its file as it is now
+    Reload(Reload),
+    /// Keep what was reloaded with --confirm
+    Confirm(Socket),
+    /// Have a running edge withdraw everything, after a warning to its neighbors
+    Drain(Drain),
+    /// Have it announce everything again
+    Undrain(Socket),
+    /// Start, stop or reset the session with a neighbor
+    Neighbor(Neighbor),
+    /// Announce a route by hand
+    Announce(Announce),
+    /// Take back a route announced by hand, or hold back one of the file
+    Withdraw(Withdraw),
+}
+
+/// Where the running edge is.
+#[derive(Clone, Debug, Args)]
+pub struct Socket {
+    /// The control socket, where [control] socket of the edge's file names another one than usual
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+}
+
+/// Show what a running edge does.
+///
+/// Times are since the last change of state. Characters of neighbors that would move a terminal are escaped.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  quadzero show                       a row for each neighbor
+  quadzero show neighbor azure-0      all that is known of one
+  quadzero show routes advertised azure-0
+  quadzero show policy azure-0        every decision about it, with its reason
+  quadzero show events --follow       what has happened, and what happens
+  quadzero show summary --json | jq .")]
+pub struct Show {
+    /// What to show; the summary if left out
+    #[command(subcommand)]
+    pub what: Option<Shown>,
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Go on: events as they happen, all else again whenever something has happened
+    #[arg(long, global = true)]
+    pub follow: bool,
+    /// Where to ask.
+    #[command(flatten)]
+    pub at: Socket,
+}
+
+/// What can be shown.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Shown {
+    /// A row for each neighbor
+    Summary,
+    /// All that is known of a neighbor, or of each
+    Neighbor {
+        /// Its name or address
+        name: Option<String>,
+    },
+    /// Routes that neighbors were told, or have told us
+    Routes {
+        /// Which way
+        #[arg(value_enum, default_value_t = Which::Advertised)]
+        which: Which,
+        /// One neighbor, by name or address
+        neighbor: Option<String>,
+    },
+    /// What is originated and excepted, by the file and by hand
+    Policy {
+        /// Every decision about this neighbor
+        neighbor: Option<String>,
+    },
+    /// What has happened
+    Events,
+}
+
+/// Say whether a running edge announces a prefix, and if not, why.
+///
+/// Climbs from the configuration to the octets on the wire, and stops where the prefix does. Exits 0 only if every
+/// neighbor asked about has been told it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  quadzero why 0.0.0.0/0
+  quadzero why 0.0.0.0/0 --to azure-0")]
+pub struct Why {
+    /// The prefix
+    pub prefix: IpNet,
+    /// One neighbor, by name or address
+    #[arg(long, value_name = "NEIGHBOR")]
+    pub to: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where to ask.
+    #[command(flatten)]
+    pub at: Socket,
+}
+
+/// Have a running edge take its file as it is now: all of it, or nothing.
+///
+/// Sessions are reset only for what cannot change in place, and --plan says for what. A file that is wrong changes nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  quadzero reload --plan              whose session would be reset and why, whose routes change
+  quadzero reload
+  quadzero reload --confirm 60s       and back again, unless `quadzero confirm` comes within a minute")]
+pub struct Reload {
+    /// Say what would be done, and do nothing
+    #[arg(long, conflicts_with = "confirm")]
+    pub plan: bool,
+    /// Go back to what was before after this time, unless `quadzero confirm` is said
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub confirm: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where to ask.
+    #[command(flatten)]
+    pub at: Socket,
+}
+
+/// Have a running edge withdraw everything, after a warning to its neighbors.
+///
+/// First GRACEFUL_SHUTDOWN (RFC 8326) and a longer path, then, after [drain] wait, the withdrawal. Sessions stay, and
+/// `quadzero undrain` takes it back.
+#[derive(Debug, Args)]
+pub struct Drain {
+    /// And exit, as SIGTERM does
+    #[arg(long)]
+    pub exit: bool,
+    /// Where to ask.
+    #[command(flatten)]
+    pub at: Socket,
+}
+
+/// Start, stop or reset the session with a neighbor.
+#[derive(Debug, Args)]
+pub struct Neighbor {
+    /// What to do
+    #[arg(value_enum)]
+    pub what: Doing,
+    /// Its name or address
+    pub neighbor: String,
+    /// What it is told (RFC 9003)
+    #[arg(long)]
+    pub text: Option<String>,
+    /// Where to ask.
+    #[command(flatten)]
+    pub at: Socket,
+}
+
+/// What can be done to a neighbor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Doing {
+    /// Start it again.
+    Start,
+    /// End its session (Cease/2), until it is started.
+    Stop,
+    /// End its session (Cease/4), and begin another.
+    Reset,
+}
+
+/// Announce a route by hand: apart from the file, and gone with the next start.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  quadzero announce 203.0.113.0/24
+  quadzero announce 0.0.0.0/0 med=50 prepend=2 communities=65010:100,no-export --to azure-0
+  quadzero show policy                what is announced by hand
+  quadzero withdraw 203.0.113.0/24")]
+pub struct Announce {
+    /// What is announced
+    pub prefix: IpNet,
+    /// What is said of it: KEY=VALUE with the keys of [[originate]]
+    #[arg(value_name = "KEY=VALUE")]
+    pub attributes: Vec<String>,
+    /// Only this neighbor is told; several times for several
+    #[arg(long, value_name = "NEIGHBOR")]
+    pub to: Vec<String>,
+    /// Announce it again at the next start ([control] keep says where it is kept)
+    #[arg(long)]
+    pub keep: bool,
+    /// Where to ask.
+    #[command(flatten)]
+    pub at: Socket,
+}
+
+/// Take back a route announced by hand, or hold back one of the file until it is announced by hand or the next start.
+#[derive(Debug, Args)]
+pub struct Withdraw {
+    /// What is withdrawn
+    pub prefix: IpNet,
+    /// Where to ask.
+    #[command(flatten)]
+    pub at: Socket,
+}
+
+/// `60`, `60s`, `5m`, `1h`.
+fn seconds(text: &str) -> Result<u64, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let scale = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err("like 60s, 5m or 1h".into()),
+    };
+    let number: u64 = number.parse().map_err(|_| "like 60s, 5m or 1h")?;
+    number.checked_mul(scale).filter(|seconds| *seconds > 0).ok_or_else(|| "a second at least".into())
 }
 
 /// Run an edge and a mock gateway on loopback and judge where packets go.
@@ -86,7 +307,9 @@ pub struct Lab {
 
 /// Be the edge, in the foreground.
 ///
-/// SIGTERM and Ctrl-C withdraw every route, end each session with a Cease that says why, and exit 0.
+/// SIGTERM and Ctrl-C drain: neighbors are told to use another way (RFC 8326), then every route is withdrawn, each session
+/// ends with a Cease that says why, and the exit status is 0; a second one does not wait. SIGHUP takes the file as it is
+/// now, as `quadzero reload` does.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -253,11 +476,7 @@ fn log_level(command: &Command) -> &'static str {
         Command::Run(_) | Command::Azure(Azure { command: None, .. }) => "info",
         // The report tells how the sessions fared.
         Command::Lab(_) => "warn,quadzero_fsm=error",
-        Command::Check(_)
-        | Command::Azure(_)
-        | Command::Doctor(_)
-        | Command::Export(_)
-        | Command::Decode(_) => "warn",
+        _ => "warn",
     }
 }
 
@@ -276,5 +495,14 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Doctor(options) => doctor::run(options),
         Command::Export(options) => export::run(options),
         Command::Decode(options) => decode::run(options),
+        Command::Show(options) => console::show(options),
+        Command::Why(options) => console::why(options),
+        Command::Reload(options) => console::reload(options),
+        Command::Confirm(at) => console::tell(at, Request::Confirm, "confirmed"),
+        Command::Drain(options) => console::drain(options),
+        Command::Undrain(at) => console::tell(at, Request::Undrain, "everything is announced again"),
+        Command::Neighbor(options) => console::neighbor(options),
+        Command::Announce(options) => console::announce(options),
+        Command::Withdraw(options) => console::withdraw(options),
     }
 }

@@ -4,9 +4,11 @@ use crate::api::{self, Serving};
 use crate::cli::{self, Failure};
 use crate::config::Source;
 use crate::config::azure::{Api, Deployment};
-use crate::config::edge::Edge;
+use crate::config::edge::{Control, Edge};
+use crate::control::{self, Question, Server};
+use crate::history::History;
 use crate::logging::JOURNAL;
-use crate::router::Router;
+use crate::running::Running;
 use quadzero_azure::gateway::{LearnedOrigin, LearnedRoute, Table};
 use quadzero_azure::speaker::Mock;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -15,13 +17,11 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{error, info, warn};
-
-/// What the peers are told at the end (RFC 9003).
-const GOODBYE: &str = "quadzero is shutting down";
+use tracing::{info, warn};
 
 /// `quadzero run`.
 ///
@@ -61,45 +61,63 @@ pub(crate) fn failed(error: impl Display) -> Failure {
     Failure::Failed(format!("error: {error}"))
 }
 
+/// The edge, until it has been told to leave and has left.
 async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let router = Router::start(&edge).map_err(failed)?;
-    let mut running = edge;
-    let Edge { asn, router_id, listen, neighbors, .. } = &running;
-    info!(%asn, %router_id, neighbors = neighbors.len(), ?listen, "started");
-    let signal = loop {
-        match signals.next().await {
-            Told::Stop(signal) => break signal,
-            Told::Reload => read_keys_again(path, &mut running, &router),
+    let history = History::default();
+    let mut running = Running::start(edge, path, history.clone())?;
+    let mut control = open_control(&running.edge().control, history)?;
+    let Edge { asn, router_id, listen, neighbors, .. } = running.edge();
+    let socket = control.as_ref().map(|server| tracing::field::display(server.path.display()));
+    info!(%asn, %router_id, neighbors = neighbors.len(), ?listen, control = socket, "started");
+    while !running.has_left() {
+        let deadline = running.deadline();
+        tokio::select! {
+            told = signals.next() => match told {
+                Told::Stop(signal) => running.terminate(signal),
+                Told::Reload => running.hang_up(),
+            },
+            Some(question) = next_question(&mut control) => control::answer(&mut running, question),
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(far).into()), if deadline.is_some() => {
+                running.timeout();
+            }
         }
-    };
-    info!(signal, "stopping: withdrawing every route");
-    router.stop(GOODBYE).await;
-    info!("stopped");
+    }
+    info!("stopping: withdrawing every route");
+    tokio::select! {
+        () = running.stop() => info!("stopped"),
+        signal = signals.stop() => warn!(signal, "stopped at once, whoever has not heard it yet"),
+    }
     Ok(())
 }
 
-/// SIGHUP: the keys are what may change while sessions stay. A file that is wrong changes nothing.
-fn read_keys_again(path: &Path, running: &mut Edge, router: &Router) {
-    let read = Source::read(path).and_then(|source| source.edge().accept());
-    let edge = match read {
-        Ok(edge) => edge,
-        Err(failure) => return error!("SIGHUP: the file was not taken, everything stays: {failure}"),
-    };
-    match router.change_keys(running, &edge) {
-        Ok(changed) => {
-            info!(
-                changed,
-                "SIGHUP: TCP MD5 keys were read again; other changes take effect with the next start"
-            );
-            for neighbor in &mut running.neighbors {
-                if let Some(now) = edge.neighbors.iter().find(|now| now.whose() == neighbor.whose()) {
-                    neighbor.peer.transport.md5.clone_from(&now.peer.transport.md5);
-                }
-            }
-        }
-        Err(error) => error!("SIGHUP: {error}"),
+/// Without a deadline nobody looks at it.
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
+}
+
+async fn next_question(control: &mut Option<Server>) -> Option<Question> {
+    match control {
+        Some(server) => server.next().await,
+        None => std::future::pending().await,
     }
+}
+
+/// A place that somebody has named has to work; without one, an edge runs without a control socket if need be.
+fn open_control(config: &Control, history: History) -> Result<Option<Server>, Failure> {
+    if let Some(path) = &config.socket {
+        let failed = |error| failed(format!("the control socket {}: {error}", path.display()));
+        return Server::listen(path, history).map(Some).map_err(failed);
+    }
+    let mut why = String::new();
+    for path in control::places() {
+        match Server::listen(&path, history.clone()) {
+            Ok(server) => return Ok(Some(server)),
+            Err(error) => why = format!("{}: {error}", path.display()),
+        }
+    }
+    warn!(why, "no control socket: [control] socket names a place for one");
+    Ok(None)
 }
 
 /// Logs what it learns as it does.

@@ -4,8 +4,10 @@
 //! from when BGP has a connection, and then for as long as we run.
 
 use crate::router::StartError;
+use ipnet::IpNet;
 use quadzero_bfd::{Parameters, Path, Peer as Bfd, Speaker};
-use quadzero_fsm::{Peer, Status};
+use quadzero_fsm::{Peer, PeerConfig, Status};
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,35 +22,107 @@ const PORT: u16 = 3784;
 pub(crate) struct Liveness {
     speaker: Arc<Speaker>,
     guards: JoinSet<()>,
-    stopping: watch::Sender<bool>,
+    watching: HashMap<IpNet, Watching>,
 }
+
+/// A guard at work.
+struct Watching {
+    stop: watch::Sender<bool>,
+    /// Has no sender any more once the guard is gone, and its path is free.
+    gone: watch::Receiver<()>,
+}
+
+/// A path that is watched before there is a peer to tell.
+pub(crate) struct Watched(Bfd);
 
 impl Liveness {
     pub(crate) fn new() -> Self {
-        Self { speaker: Arc::default(), guards: JoinSet::new(), stopping: watch::channel(false).0 }
+        Self { speaker: Arc::default(), guards: JoinSet::new(), watching: HashMap::new() }
     }
 
-    /// Watches the path to the peer.
+    /// Watches the path to a peer of that configuration, if our end of it is configured.
+    pub(crate) fn watch(
+        &self,
+        peer: &PeerConfig,
+        parameters: Parameters,
+    ) -> Option<Result<Watched, StartError>> {
+        let local = peer.transport.local?;
+        let failed =
+            |source| StartError { what: "use BFD at", address: SocketAddr::new(local, PORT), source };
+        Some(watch_path(&self.speaker, peer, local, parameters).map(Watched).map_err(failed))
+    }
+
+    /// Watches the path to the peer: that one, if it is watched already.
     ///
     /// # Errors
     /// The port of BFD is taken at our end.
-    pub(crate) fn guard(&mut self, peer: &Peer, parameters: Parameters) -> Result<(), StartError> {
-        let guard = Guard { speaker: self.speaker.clone(), peer: peer.clone(), parameters };
-        let here = peer.config().transport.local;
-        let watched = here.map(|local| {
-            let failed =
-                |source| StartError { what: "use BFD at", address: SocketAddr::new(local, PORT), source };
-            guard.watch(local).map_err(failed)
+    pub(crate) fn guard(
+        &mut self,
+        peer: &Peer,
+        parameters: Parameters,
+        watched: Option<Watched>,
+    ) -> Result<(), StartError> {
+        let watched =
+            watched.map(Ok).or_else(|| self.watch(&peer.config(), parameters)).transpose()?.map(|w| w.0);
+        self.spawn(peer, parameters, |guard, stopping| async move {
+            guard.run(watched, stopping).await;
         });
-        self.guards.spawn(guard.run(here, watched.transpose()?, self.stopping.subscribe()));
         Ok(())
+    }
+
+    /// Watches the path otherwise: with other parameters, or from elsewhere. BGP does not notice.
+    pub(crate) fn change(&mut self, peer: &Peer, parameters: Parameters) {
+        let before = self.release(peer.config().transport.remote.ip().into());
+        self.spawn(peer, parameters, |guard, stopping| async move {
+            if let Some(mut gone) = before {
+                while gone.changed().await.is_ok() {}
+            }
+            let here = guard.peer.config().transport.local;
+            let watched = here.and_then(|local| guard.try_to_watch(local));
+            guard.run(watched, stopping).await;
+        });
+    }
+
+    fn spawn<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        peer: &Peer,
+        parameters: Parameters,
+        run: impl FnOnce(Guard, watch::Receiver<bool>) -> F,
+    ) {
+        let guard = Guard { speaker: self.speaker.clone(), peer: peer.clone(), parameters };
+        let ((stop, stopping), (here, gone)) = (watch::channel(false), watch::channel(()));
+        let run = run(guard, stopping);
+        self.guards.spawn(async move {
+            run.await;
+            drop(here);
+        });
+        self.watching.insert(peer.config().transport.remote.ip().into(), Watching { stop, gone });
+        while self.guards.try_join_next().is_some() {}
+    }
+
+    /// Watches the path to that neighbor no more, and tells it so. Returned is what ends when it knows.
+    pub(crate) fn release(&mut self, whose: IpNet) -> Option<watch::Receiver<()>> {
+        let Watching { stop, gone } = self.watching.remove(&whose)?;
+        stop.send_replace(true);
+        Some(gone)
     }
 
     /// Tells every neighbor that BFD goes down because we want it so (RFC 5882 §8), and returns when they know.
     pub(crate) async fn stop(self) {
-        self.stopping.send_replace(true);
+        for Watching { stop, .. } in self.watching.values() {
+            stop.send_replace(true);
+        }
         self.guards.join_all().await;
     }
+}
+
+fn watch_path(
+    speaker: &Speaker,
+    config: &PeerConfig,
+    local: IpAddr,
+    parameters: Parameters,
+) -> io::Result<Bfd> {
+    speaker.add(Path { name: config.name.clone(), local, remote: config.transport.remote.ip(), parameters })
 }
 
 /// Keeps watch over the path to one peer.
@@ -60,17 +134,12 @@ struct Guard {
 
 impl Guard {
     fn watch(&self, local: IpAddr) -> io::Result<Bfd> {
-        let config = self.peer.config();
-        self.speaker.add(Path {
-            name: config.name.clone(),
-            local,
-            remote: config.transport.remote.ip(),
-            parameters: self.parameters,
-        })
+        watch_path(&self.speaker, &self.peer.config(), local, self.parameters)
     }
 
-    /// `here` is our end of the path, once it is known.
-    async fn run(self, mut here: Option<IpAddr>, mut bfd: Option<Bfd>, mut stopping: watch::Receiver<bool>) {
+    async fn run(self, mut bfd: Option<Bfd>, mut stopping: watch::Receiver<bool>) {
+        // Our end of the path, once it is known.
+        let mut here = self.peer.config().transport.local;
         let mut status = self.peer.status();
         loop {
             tokio::select! {

@@ -6,7 +6,7 @@ mod watched;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use quadzero::config::Source;
 use quadzero_fsm::{
-    Addresses, Direction, Down, Event, Input, Negotiated, Output, PeerConfig, Session, State,
+    Addresses, Direction, Down, Event, Import, Input, Mode, Negotiated, Output, PeerConfig, Session, State,
 };
 use std::{sync::OnceLock, time::Instant};
 use watched::{Happening, Watched};

@@ -23,6 +23,7 @@ pub use registry::Range;
 pub use speaker::{Peer, Speaker};
 
 use crate::session::{Addresses, Counters, Down, Negotiated, State};
+use quadzero_rib::RouteSet;
 use std::{sync::Arc, time::Instant};
 
 /// How a peer is doing.
@@ -44,6 +45,8 @@ pub struct Status {
     pub prefixes_received: usize,
     /// Prefixes that the peer holds from us.
     pub prefixes_sent: usize,
+    /// The set that the peer was told last, to its end, while Established.
+    pub told: Option<Arc<RouteSet>>,
     /// The addresses of the connection, while there is one.
     pub addresses: Option<Addresses>,
     /// Everything wanted has been handed to the connection: the session is Established and nothing is left to say.

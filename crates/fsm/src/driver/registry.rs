@@ -19,6 +19,7 @@ use crate::{
     session::{Encodings, Session},
 };
 use ipnet::IpNet;
+use quadzero_codec::{ErrorCode, Notification};
 use quadzero_rib::RouteSet;
 use std::{
     collections::HashMap,
@@ -63,6 +64,13 @@ struct Entry {
     range: Option<IpNet>,
 }
 
+impl Entry {
+    /// Whether it is who is configured by that address or range.
+    fn is_of(&self, address: IpAddr, whose: IpNet) -> bool {
+        self.range.unwrap_or_else(|| address.into()) == whose
+    }
+}
+
 impl Registry {
     /// A configured peer begins its work.
     ///
@@ -75,10 +83,48 @@ impl Registry {
     ) -> io::Result<Peer> {
         let mut table = self.lock();
         let address = known_by(&config);
-        if table.peers.contains_key(&address) {
+        if table.peers.get(&address).is_some_and(|entry| entry.range.is_none()) {
             return Err(taken(format!("{address} is a peer already")));
         }
+        if let Some(dynamic) = table.peers.remove(&address) {
+            // It has a configuration of its own now, and so another session.
+            let changed = Notification::new(ErrorCode::CEASE_OTHER_CONFIGURATION_CHANGE);
+            tokio::spawn(dynamic.peer.leave(changed));
+        }
         Ok(self.start(&mut table, config, wanted, None))
+    }
+
+    /// A configured peer, or a range and its peers, is known no more.
+    pub(super) fn remove(&self, whose: IpNet) -> Vec<Peer> {
+        let mut table = self.lock();
+        table.ranges.retain(|range| range.prefix != whose);
+        let (gone, stay) = std::mem::take(&mut table.peers)
+            .into_iter()
+            .partition::<HashMap<_, _>, _>(|(address, entry)| entry.is_of(*address, whose));
+        table.peers = stay;
+        gone.into_values().map(|entry| entry.peer).collect()
+    }
+
+    /// A configured peer, or a range and its peers, is configured otherwise from now on.
+    pub(super) fn configure(
+        &self,
+        whose: IpNet,
+        config: &PeerConfig,
+        limit: usize,
+        reset: Option<&Notification>,
+    ) {
+        let mut table = self.lock();
+        for range in table.ranges.iter_mut().filter(|range| range.prefix == whose) {
+            range.peer = config.clone();
+            range.limit = limit;
+        }
+        for (address, entry) in table.peers.iter().filter(|(address, entry)| entry.is_of(**address, whose)) {
+            let config = match entry.range {
+                Some(_) => of_range(config, *address),
+                None => config.clone(),
+            };
+            entry.peer.configure(config, reset.cloned());
+        }
     }
 
     /// # Errors
@@ -138,10 +184,7 @@ impl Registry {
         if there + 1 == range.limit {
             warn!(range = %range.prefix, limit = range.limit, "the last neighbor that the range may have");
         }
-        let mut config = range.peer;
-        config.name = format!("{} {address}", config.name);
-        config.mode = Mode::Passive;
-        config.transport.remote.set_ip(address);
+        let config = of_range(&range.peer, address);
         info!(neighbor = %config.name, range = %range.prefix, "new dynamic neighbor");
         Some(self.start(table, config, range.wanted, Some(range.prefix)))
     }
@@ -150,8 +193,9 @@ impl Registry {
     pub(super) fn retire(&self, shared: &Shared) -> bool {
         let mut table = self.lock();
         let leaves = shared.inbox.is_empty();
-        if leaves {
-            table.peers.remove(&known_by(&shared.config));
+        // Another may have its address by now.
+        if leaves && table.peers.get(&shared.address).is_some_and(|entry| entry.peer.is(shared)) {
+            table.peers.remove(&shared.address);
         }
         leaves
     }
@@ -176,8 +220,8 @@ impl Registry {
     ) -> io::Result<()> {
         let table = self.lock();
         for Entry { peer, .. } in table.peers.values().filter(|entry| entry.range.is_none()) {
-            let address = known_by(peer.config());
-            know(address.into(), peer.config(), peer.key().as_ref())?;
+            let config = peer.config();
+            know(known_by(&config).into(), &config, peer.key().as_ref())?;
         }
         table
             .ranges
@@ -192,11 +236,7 @@ impl Registry {
             range.peer.transport.md5 = key.cloned();
         }
         for (address, entry) in &table.peers {
-            let is_meant = match entry.range {
-                Some(range) => range == whose,
-                None => IpNet::from(*address) == whose,
-            };
-            if is_meant {
+            if entry.is_of(*address, whose) {
                 entry.peer.change_key(key.cloned());
             }
         }
@@ -205,6 +245,15 @@ impl Registry {
     fn lock(&self) -> MutexGuard<'_, Table> {
         lock(&self.table)
     }
+}
+
+/// What one neighbor of a range is.
+fn of_range(range: &PeerConfig, address: IpAddr) -> PeerConfig {
+    let mut config = range.clone();
+    config.name = format!("{} {address}", range.name);
+    config.mode = Mode::Passive;
+    config.transport.remote.set_ip(address);
+    config
 }
 
 fn taken(why: String) -> io::Error {

@@ -12,9 +12,10 @@ use crate::{
 use ipnet::IpNet;
 use quadzero_codec::Notification;
 use quadzero_rib::{AdjRibIn, RouteSet};
+use socket2::SockRef;
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Shutdown, SocketAddr},
     os::fd::AsRawFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -53,6 +54,15 @@ pub(super) struct Held {
     pub(super) bfd_down: bool,
     /// The peer is to say everything once more.
     pub(super) ask_again: bool,
+    /// The configuration of [`Shared::config`] is another one.
+    pub(super) configured: Option<Configured>,
+}
+
+/// How a new configuration is to be taken.
+#[derive(Default)]
+pub(super) struct Configured {
+    /// What the peer is told, if the session is to be reset for it.
+    pub(super) reset: Option<Notification>,
 }
 
 impl Inbox {
@@ -77,7 +87,9 @@ impl Inbox {
 
 /// What a peer's task and its handles share.
 pub(super) struct Shared {
-    pub(super) config: Arc<PeerConfig>,
+    /// By what address the peer is known, whatever else of it changes.
+    pub(super) address: IpAddr,
+    config: Mutex<Arc<PeerConfig>>,
     learned: Learned,
     pub(super) inbox: Inbox,
     /// The TCP MD5 key that holds now.
@@ -88,7 +100,13 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(config: Arc<PeerConfig>, learned: Learned) -> Self {
         let key = Mutex::new(config.transport.md5.clone());
-        Self { config, learned, inbox: Inbox::default(), key, task: Mutex::default() }
+        let address = known_by(&config);
+        let config = Mutex::new(config);
+        Self { address, config, learned, inbox: Inbox::default(), key, task: Mutex::default() }
+    }
+
+    pub(super) fn config(&self) -> Arc<PeerConfig> {
+        lock(&self.config).clone()
     }
 
     pub(super) fn key(&self) -> Option<Md5Key> {
@@ -112,12 +130,12 @@ impl Peer {
         Self { shared, status }
     }
 
-    /// As it was configured.
-    pub fn config(&self) -> &PeerConfig {
-        &self.shared.config
+    /// As it is configured.
+    pub fn config(&self) -> Arc<PeerConfig> {
+        self.shared.config()
     }
 
-    /// How it is doing. Wakes who waits for news: the state, the table learned, whether all is said; counters alone are none.
+    /// How it is doing. Wakes who waits for news: the state, the table learned, what was told; counters alone are none.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
@@ -163,6 +181,32 @@ impl Peer {
             let _gone = status.wait_for(|s| s.state == State::Idle && s.gone).await;
         };
         let _the_peer_may_be_stuck = tokio::time::timeout(STOP_WITHIN, gone).await;
+    }
+
+    /// Ends the session with the NOTIFICATION, and begins another.
+    pub fn reset(&self, notification: Notification) {
+        self.shared.inbox.put(|held| {
+            held.configured.get_or_insert_default().reset.get_or_insert(notification);
+        });
+    }
+
+    /// [`Self::stop`] for good: afterwards there is nothing left of it.
+    pub async fn leave(self, notification: Notification) {
+        self.stop(notification).await;
+        self.abort();
+    }
+
+    /// Takes another configuration (of the same address), by a reset if there is a NOTIFICATION for it.
+    pub(super) fn configure(&self, config: PeerConfig, reset: Option<Notification>) {
+        *lock(&self.shared.config) = Arc::new(config);
+        self.shared.inbox.put(|held| {
+            let configured = held.configured.get_or_insert_default();
+            configured.reset = reset.or(configured.reset.take());
+        });
+    }
+
+    pub(super) fn is(&self, shared: &Shared) -> bool {
+        std::ptr::eq(&*self.shared, shared)
     }
 
     pub(super) fn accept(&self, stream: TcpStream) {
@@ -218,6 +262,19 @@ impl Speaker {
         Ok(address)
     }
 
+    /// Accepts no connections at the address any more; those that are there stay.
+    pub fn unlisten(&self, address: SocketAddr) {
+        lock(&self.listeners).retain(|(listener, task)| {
+            let stays = listener.local_addr().is_ok_and(|known| known != address);
+            if !stays {
+                // The task lets go of it some time later; the address is free at once.
+                let _it_was_no_listener = SockRef::from(listener.as_ref()).shutdown(Shutdown::Both);
+                task.abort();
+            }
+            stays
+        });
+    }
+
     /// Starts a peer, which is to have the routes of `wanted` from now on.
     ///
     /// # Errors
@@ -234,6 +291,40 @@ impl Speaker {
     pub fn add_range(&self, range: Range) -> io::Result<()> {
         self.allow(range.prefix, &range.peer)?;
         self.registry.add_range(range)
+    }
+
+    /// Takes away a peer, or a range and all that is of it: they are known no more, and are still to [`Peer::leave`].
+    pub fn remove(&self, whose: IpNet) -> Vec<Peer> {
+        let _there_was_none = self.admit_key(whose, None);
+        self.registry.remove(whose)
+    }
+
+    /// Takes another configuration of a peer, or of a range and all that is of it, with the limit of the range. With a
+    /// NOTIFICATION the sessions are reset for it: [`PeerConfig::difference`] says whether they have to. What listeners need
+    /// of it ([`Self::admit`], [`Self::change_key`]) comes before.
+    pub fn configure(&self, whose: IpNet, config: &PeerConfig, limit: usize, reset: Option<&Notification>) {
+        self.registry.configure(whose, config, limit, reset);
+    }
+
+    /// Prepares the listeners for a peer, or a range, that is configured like that.
+    ///
+    /// # Errors
+    /// The system's, when a listener does not take it.
+    pub fn admit(&self, whose: IpNet, config: &PeerConfig) -> io::Result<()> {
+        self.allow(whose, config)
+    }
+
+    /// Has the listeners expect this TCP MD5 key, and leaves peers and their connections alone.
+    ///
+    /// # Errors
+    /// The system's, when a listener does not take it.
+    pub fn admit_key(&self, whose: IpNet, key: Option<&Md5Key>) -> io::Result<()> {
+        for (listener, _) in lock(&self.listeners).iter() {
+            if listener.local_addr()?.is_ipv6() == whose.addr().is_ipv6() {
+                sockopt::set_md5(listener.as_ref(), whose, key)?;
+            }
+        }
+        Ok(())
     }
 
     /// Everybody there is now, dynamic peers among them.
@@ -253,11 +344,7 @@ impl Speaker {
     /// # Errors
     /// The system's, when a listener does not take it.
     pub fn change_key(&self, whose: IpNet, key: Option<&Md5Key>) -> io::Result<()> {
-        for (listener, _) in lock(&self.listeners).iter() {
-            if listener.local_addr()?.is_ipv6() == whose.addr().is_ipv6() {
-                sockopt::set_md5(listener.as_ref(), whose, key)?;
-            }
-        }
+        self.admit_key(whose, key)?;
         self.registry.change_key(whose, key);
         Ok(())
     }
@@ -292,6 +379,7 @@ impl Status {
             prefixes_received: 0,
             prefixes_sent: 0,
             addresses: None,
+            told: None,
             in_sync: false,
             gone: true,
         }

@@ -5,7 +5,7 @@ use super::{
     link::{Link, ROOM},
     registry::Registry,
     sockopt,
-    speaker::{Held, Shared, Wish, known_by},
+    speaker::{Configured, Held, Shared, Wish},
 };
 use crate::session::{Addresses, Direction, Down, Event, Fullness, Input, Output, Session, State};
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use tokio::{
     task::JoinSet,
     time::{Sleep, sleep_until},
 };
-use tracing::{Level, Span, debug, enabled, error, info, warn};
+use tracing::{Level, Span, debug, enabled, error, error_span, info, warn};
 
 type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
@@ -194,6 +194,8 @@ impl Task {
             Woken::Time => self.handle(Input::Timeout),
             Woken::Inbox => self.open_inbox(),
             Woken::Wanted(true) => {
+                // By the configuration that was changed with them.
+                self.open_inbox();
                 let routes = self.wanted.borrow_and_update().clone();
                 self.handle(Input::Routes(routes));
             }
@@ -236,7 +238,8 @@ impl Task {
     }
 
     fn open_inbox(&mut self) {
-        let Held { wish, stream, new_key, bfd_down, ask_again } = self.shared.inbox.take();
+        let Held { wish, stream, new_key, bfd_down, ask_again, configured } = self.shared.inbox.take();
+        let reset = configured.is_some_and(|configured| self.configure(configured));
         if bfd_down {
             self.handle(Input::BfdDown);
         }
@@ -256,12 +259,32 @@ impl Task {
             Some(stream) => self.reject(stream, &format!("the session is {}", self.session.state())),
             None => {}
         }
-        if new_key {
+        // A connection that ends says its last words with the key that it has.
+        if new_key && !reset {
             self.change_key();
         }
         if ask_again {
             self.handle(Input::AskAgain);
         }
+    }
+
+    /// Whether the session was reset for it. What is wanted is asked for anew: a limit may have kept it back.
+    fn configure(&mut self, Configured { reset }: Configured) -> bool {
+        let config = self.shared.config();
+        if config.name != self.session.config().name {
+            self.span = error_span!("peer", neighbor = %config.name);
+        }
+        let is_reset = reset.is_some();
+        self.handle(Input::Configure(config, reset));
+        let routes = self.wanted.borrow_and_update().clone();
+        self.handle(Input::Routes(routes));
+        let transport = &self.session.config().transport;
+        for link in self.links.iter().flatten() {
+            if let Err(error) = sockopt::set_hops(&link.stream, transport) {
+                self.span.in_scope(|| warn!(%error, "the connection keeps its TTL"));
+            }
+        }
+        is_reset
     }
 
     /// What the session would say at its end has no connection left to be said on.
@@ -275,7 +298,7 @@ impl Task {
 
     /// The connection goes on with the new key, where the kernel can.
     fn change_key(&mut self) {
-        let (key, remote) = (self.shared.key(), known_by(&self.shared.config));
+        let (key, remote) = (self.shared.key(), self.shared.address);
         for link in self.links.iter().flatten() {
             match sockopt::set_md5(&link.stream, remote.into(), key.as_ref()) {
                 Ok(()) => self.span.in_scope(|| info!("TCP MD5 key changed")),
@@ -332,7 +355,7 @@ impl Task {
         let prepared = secured.and_then(|()| sockopt::set_hops(&stream, transport)).and_then(|()| {
             // It may have been opened before this key, or any, was there.
             if let Some(key) = self.shared.key() {
-                sockopt::set_md5(&stream, known_by(&self.shared.config).into(), Some(&key))?;
+                sockopt::set_md5(&stream, self.shared.address.into(), Some(&key))?;
             }
             Ok(Addresses { local: stream.local_addr()?.ip(), remote: stream.peer_addr()?.ip() })
         });
@@ -506,8 +529,9 @@ impl Task {
         }
         self.status.send_if_modified(|status| {
             let told = news.learned || news.last_down.is_some();
-            let changed =
-                (status.state, status.in_sync, status.gone) != (fresh.state, fresh.in_sync, fresh.gone);
+            let changed = (status.state, status.in_sync, status.gone)
+                != (fresh.state, fresh.in_sync, fresh.gone)
+                || !same(status.told.as_ref(), fresh.told.as_ref());
             *status = Status {
                 last_down: news.last_down.or_else(|| status.last_down.take()),
                 learned_version: status.learned_version + u64::from(news.learned),
@@ -546,6 +570,7 @@ impl Task {
             learned_version: 0,
             prefixes_received: session.learned().lock().map_or(0, |table| table.len()),
             prefixes_sent: session.prefixes_sent(),
+            told: session.announced().cloned(),
             addresses: session.addresses(),
             in_sync: state == State::Established && drained && flushed,
             gone: self.farewells.is_empty() && self.links.iter().all(Option::is_none),
@@ -561,6 +586,10 @@ thread_local! {
 /// The runtime's clock, so that a test may stop it.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+fn same(one: Option<&Arc<RouteSet>>, other: Option<&Arc<RouteSet>>) -> bool {
+    one.map(Arc::as_ptr) == other.map(Arc::as_ptr)
 }
 
 fn too_far(ttl: u8) -> io::Error {

@@ -210,6 +210,13 @@ impl Connection {
         }
     }
 
+    pub(super) const fn announced(&self) -> Option<&Arc<RouteSet>> {
+        match &self.stage {
+            Stage::Established { outbound, .. } => Some(outbound.announced()),
+            _ => None,
+        }
+    }
+
     // Transitions.
 
     pub(super) fn send_open(&mut self, now: Instant) {
@@ -261,8 +268,11 @@ impl Connection {
     // Leaving.
 
     pub(super) fn leave(&mut self, now: Instant, notification: Notification) {
-        if let Stage::Established { leaving, .. } = &mut self.stage {
-            leaving.get_or_insert(Leaving { until: now + LEAVE_WITHIN, notification });
+        if let Stage::Established { leaving, outbound, .. } = &mut self.stage
+            && leaving.is_none()
+        {
+            *leaving = Some(Leaving { until: now + LEAVE_WITHIN, notification });
+            outbound.end_with_end_of_rib();
         }
     }
 
@@ -335,6 +345,20 @@ impl Connection {
             self.advertise = Some(now + backoff.jitter(interval));
         }
         self.restart_keepalive(now, backoff);
+    }
+
+    /// What an agreement takes from the configuration alone is that of the new one.
+    pub(super) fn configure(&mut self, now: Instant, config: &PeerConfig, backoff: &mut Backoff) {
+        let (Stage::OpenConfirm(negotiated) | Stage::Established { negotiated, .. }) = &mut self.stage else {
+            return;
+        };
+        let keepalive = negotiate::keepalive(config, negotiated.hold_time);
+        if negotiated.keepalive != keepalive {
+            Arc::make_mut(negotiated).keepalive = keepalive;
+            self.restart_keepalive(now, backoff);
+        }
+        // Both start again, with what is configured now.
+        (self.send_hold, self.advertise) = (None, None);
     }
 
     fn restart_keepalive(&mut self, now: Instant, backoff: &mut Backoff) {

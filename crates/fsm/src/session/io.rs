@@ -1,6 +1,7 @@
 //! What goes into a session and what comes out of it.
 
 use super::{Filled, Negotiated};
+use crate::PeerConfig;
 use bytes::Bytes;
 use ipnet::IpNet;
 use quadzero_codec::{ErrorCode, Fault, MessageType, Notification};
@@ -57,6 +58,9 @@ pub enum Input<'a> {
     Timeout,
     /// The whole set of routes that the peer should have from now on.
     Routes(Arc<RouteSet>),
+    /// The operator has changed the configuration. With a NOTIFICATION the session is reset for it (see
+    /// [`PeerConfig::difference`]); without one it stays.
+    Configure(Arc<PeerConfig>, Option<Notification>),
     /// BFD was Up and says that the path to the peer is gone (RFC 5882 §10.2).
     BfdDown,
     /// The peer shall say everything once more (RFC 2918), if it can.
@@ -134,7 +138,12 @@ impl Down {
     pub(crate) fn is_ours_to_want(&self) -> bool {
         let Self::Sent(notification) = self else { return false };
         let said = notification.encapsulated().map_or(notification.code, |inner| inner.code);
-        said == ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN
+        [
+            ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN,
+            ErrorCode::CEASE_PEER_DE_CONFIGURED,
+            ErrorCode::CEASE_OTHER_CONFIGURATION_CHANGE,
+        ]
+        .contains(&said)
     }
 }
 

@@ -64,6 +64,7 @@
 
 mod backoff;
 mod collision;
+mod configure;
 mod connection;
 mod inbound;
 mod io;
@@ -155,6 +156,7 @@ impl Session {
             Input::Closed(direction) => self.end(now, direction, Ending::Closed),
             Input::Timeout => self.timeout(now),
             Input::Routes(routes) => self.want(now, routes),
+            Input::Configure(config, reset) => self.configure(now, config, reset),
             Input::AskAgain => self.connections.iter_mut().flatten().for_each(|c| c.ask_again()),
             Input::BfdDown => self.bfd_down(now),
         }
@@ -257,6 +259,11 @@ impl Session {
     /// Prefixes that the peer holds from us.
     pub fn prefixes_sent(&self) -> usize {
         self.connections.iter().flatten().map(|c| c.prefixes_sent()).max().unwrap_or(0)
+    }
+
+    /// The set that the peer has been told to its end, while Established.
+    pub fn announced(&self) -> Option<&Arc<RouteSet>> {
+        self.connections.iter().flatten().find_map(|c| c.announced())
     }
 
     /// Whether there is nothing left to say on the connection.

@@ -186,7 +186,7 @@ fn hold_time(config: &PeerConfig, theirs: HoldTime) -> HoldTime {
 pub(super) const LEAST_KEEPALIVE: Duration = Duration::from_secs(1);
 
 /// RFC 4271 §4.4: a third of the Hold Time is a reasonable maximum.
-fn keepalive(config: &PeerConfig, hold: HoldTime) -> Option<Duration> {
+pub(super) fn keepalive(config: &PeerConfig, hold: HoldTime) -> Option<Duration> {
     let third = hold.duration()? / 3;
     Some(config.timers.keepalive.map_or(third, |ours| ours.min(third)).max(LEAST_KEEPALIVE))
 }

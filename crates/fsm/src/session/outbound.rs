@@ -210,6 +210,15 @@ impl Outbound {
             || (may_begin && !Arc::ptr_eq(&self.announced, wanted))
     }
 
+    pub(super) const fn announced(&self) -> &Arc<RouteSet> {
+        &self.announced
+    }
+
+    /// What is said next is said with an End-of-RIB behind it: that was all (RFC 4724 §2).
+    pub(super) const fn end_with_end_of_rib(&mut self) {
+        self.end_of_rib_due = true;
+    }
+
     pub(super) fn standing(&self) -> usize {
         self.standing
     }

@@ -3,7 +3,7 @@
 mod watched;
 
 use super::*;
-use crate::testing::config;
+use crate::{Import, testing::config};
 use proptest::prelude::*;
 use quadzero_codec::Family;
 use watched::{Happening, Watched};
@@ -28,6 +28,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => any::<bool>().prop_map(Happening::Reads),
         3 => (20_u16..200).prop_map(Happening::Trickle),
         1 => Just(Happening::BfdDown),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(sort, reset)| Happening::Configure { sort, reset }),
     ]
 }
 

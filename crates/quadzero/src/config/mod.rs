@@ -27,6 +27,7 @@ use scenario::Scenario;
 
 use crate::cli::Failure;
 use crate::logging;
+use quadzero_policy::Origination;
 use reader::Table;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -61,7 +62,9 @@ impl Kind {
         match self {
             Self::Scenario => &["edge", "azure", "appliance", "event", "expect"],
             Self::Gateway => &["gateway", "vnet", "api"],
-            Self::Edge => &["bgp", "neighbor-defaults", "originate", "exception", "neighbor"],
+            Self::Edge => {
+                &["bgp", "neighbor-defaults", "originate", "exception", "neighbor", "control", "drain"]
+            }
         }
     }
 
@@ -105,6 +108,12 @@ impl Source {
         Self { path: "config/lab.toml (built in)".to_owned(), text: text.to_owned() }
     }
 
+    fn log(&self, warnings: &[Diagnostic]) {
+        for Position { file, line, message, hint, .. } in self.positions(warnings) {
+            tracing::warn!(file, line, hint, "{message}");
+        }
+    }
+
     /// What paths in the file start from.
     fn folder(&self) -> PathBuf {
         Path::new(&self.path).parent().map(Path::to_owned).unwrap_or_default()
@@ -113,6 +122,11 @@ impl Source {
     /// Reads an edge.
     pub fn edge(self) -> Loaded<Edge> {
         self.load(Kind::Edge, edge::File::fields, edge::File::check)
+    }
+
+    /// Reads one origination, with the keys of `[[originate]]` and no header: what somebody announces by hand.
+    pub(crate) fn origination(self) -> Loaded<Origination> {
+        self.load(Kind::Edge, edge::originate_fields, edge::origination)
     }
 
     /// Reads a gateway with its networks.
@@ -198,9 +212,14 @@ impl<T> Loaded<T> {
                 self.source.render(&self.diagnostics, logging::styled(&io::stderr())),
             ));
         };
-        for Position { file, line, message, hint, .. } in self.source.positions(&self.diagnostics) {
-            tracing::warn!(file, line, hint, "{message}");
-        }
+        self.source.log(&self.diagnostics);
+        Ok(value)
+    }
+
+    /// The same where the errors go to somebody else than standard error.
+    pub(crate) fn accept_plain(self) -> Result<T, String> {
+        let Some(value) = self.value else { return Err(self.source.render(&self.diagnostics, false)) };
+        self.source.log(&self.diagnostics);
         Ok(value)
     }
 }

@@ -193,6 +193,23 @@ impl Value for RestartAfter {
     }
 }
 
+/// A wait that may be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pause(pub(super) Duration);
+
+impl Value for Pause {
+    fn example() -> String {
+        "\"5s\"".to_owned()
+    }
+
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        if integer(node) == Some(0) {
+            return Some(Self(Duration::ZERO));
+        }
+        Duration::read(node, out).map(Self)
+    }
+}
+
 impl Value for HoldTime {
     fn example() -> String {
         "180".to_owned()

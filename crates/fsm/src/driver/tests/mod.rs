@@ -143,7 +143,7 @@ async fn a_peer_that_never_reads_does_not_stop_the_hold_timer() {
 
     let (mut stream, _) = timeout(LIMIT, listener.accept()).await.unwrap().unwrap();
     socket2::SockRef::from(&stream).set_recv_buffer_size(4096).unwrap();
-    let mirrored = testing::mirrored(peer.config());
+    let mirrored = testing::mirrored(&peer.config());
     stream.write_all(&crate::session::greeting(&mirrored)).await.unwrap();
     wait(&peer, "established", |s| s.state == State::Established).await;
 

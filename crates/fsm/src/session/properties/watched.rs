@@ -9,7 +9,9 @@
 //!
 //! The property tests and the fuzz target `session` both run it, so it keeps to what everybody can see of a session.
 
-use super::{Addresses, Direction, Down, Event, Input, Negotiated, Output, PeerConfig, Session, State};
+use super::{
+    Addresses, Direction, Down, Event, Import, Input, Mode, Negotiated, Output, PeerConfig, Session, State,
+};
 use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
 use quadzero_codec::{
@@ -30,6 +32,11 @@ pub(crate) enum Happening {
     Start,
     Stop,
     BfdDown,
+    /// The operator changes what can be changed in place, or resets the session for it.
+    Configure {
+        sort: u8,
+        reset: bool,
+    },
     Connected(Direction),
     ConnectFailed,
     /// The peer's OPEN; of its capabilities, those whose bit is set.
@@ -77,6 +84,8 @@ struct Wire {
     /// What has not been said again since BoRR (RFC 7313 §4).
     stale: Option<BTreeSet<IpNet>>,
     ends_of_rib: BTreeSet<Family>,
+    /// Those of a session that was told to stop, behind what it has withdrawn.
+    farewells: BTreeSet<Family>,
 }
 
 pub(crate) struct Watched {
@@ -119,6 +128,7 @@ impl Watched {
         match happening {
             Happening::Start => self.input(Input::Start),
             Happening::BfdDown => self.input(Input::BfdDown),
+            Happening::Configure { sort, reset } => self.configure(*sort, *reset),
             Happening::Stop => self.input(Input::Stop(Notification::new(ErrorCode::CEASE))),
             Happening::Connected(direction) => self.connect(*direction),
             Happening::ConnectFailed if self.dialling => {
@@ -152,6 +162,16 @@ impl Watched {
     fn input(&mut self, input: Input<'_>) {
         self.session.handle(self.now, input);
         self.drain();
+    }
+
+    fn configure(&mut self, sort: u8, reset: bool) {
+        let mut config = PeerConfig::clone(self.session.config());
+        // A peer that behaves is one that we dial.
+        config.mode = if sort & 1 == 0 { Mode::Both } else { Mode::Active };
+        config.import = if sort & 4 == 0 { Import::All } else { Import::None };
+        config.timers.keepalive = (sort & 8 != 0).then(|| Duration::from_secs(7));
+        let reset = reset.then(|| Notification::new(ErrorCode::CEASE_OTHER_CONFIGURATION_CHANGE));
+        self.input(Input::Configure(Arc::new(config), reset));
     }
 
     fn connect(&mut self, direction: Direction) {
@@ -366,7 +386,8 @@ impl Wire {
             }
         }
         if let Some(family) = update.end_of_rib {
-            assert!(self.ends_of_rib.insert(family), "End-of-RIB of {family} twice");
+            let mut is_farewell = || self.holds.is_empty() && self.farewells.insert(family);
+            assert!(self.ends_of_rib.insert(family) || is_farewell(), "End-of-RIB of {family} twice");
         }
     }
 }

@@ -400,3 +400,64 @@ fn differences_come_no_sooner_than_the_advertisement_interval() {
     pair.run(SECOND);
     assert_eq!(pair.ends[0].state(), State::Idle, "the end waits for no interval");
 }
+
+fn changed(end: &End, change: impl FnOnce(&mut PeerConfig)) -> Arc<PeerConfig> {
+    let mut config = PeerConfig::clone(end.session.config());
+    change(&mut config);
+    Arc::new(config)
+}
+
+#[test]
+fn what_can_change_in_place_does_and_the_session_stays() {
+    let mut pair = established();
+    let config = changed(&pair.ends[0], |peer| peer.timers.keepalive = Some(SECOND * 5));
+    pair.input(0, Input::Configure(config, None));
+    assert_eq!(pair.ends[0].session.negotiated().unwrap().keepalive, Some(SECOND * 5));
+    let before = pair.ends[1].session.counters().messages_received;
+    pair.run(MINUTE);
+    let heard = pair.ends[1].session.counters().messages_received - before;
+    assert!((12..=17).contains(&heard), "{heard} KEEPALIVEs in a minute");
+    assert_eq!([pair.ends[0].story(), pair.ends[1].story()], [["up"], ["up"]]);
+}
+
+#[test]
+fn a_reset_for_another_configuration_withdraws_says_so_and_comes_back_with_it() {
+    let mut pair = established();
+    pair.input(0, Input::Routes(routes(["0.0.0.0/0"])));
+    pair.run(SECOND);
+    let config = changed(&pair.ends[0], |peer| peer.timers.hold = HoldTime::new(30).unwrap());
+    let changed = Notification::new(ErrorCode::CEASE_OTHER_CONFIGURATION_CHANGE);
+    pair.input(0, Input::Configure(config, Some(changed)));
+    pair.run(SECOND * 10);
+    assert_eq!(pair.states(), [State::Established; 2]);
+    assert!(pair.ends[1].story().iter().any(|said| said.contains("6/6")), "{:?}", pair.ends[1].story());
+    assert_eq!(pair.ends[1].session.negotiated().unwrap().hold_time.seconds(), 30);
+    assert_eq!(pair.ends[1].session.learned().lock().unwrap().len(), 1);
+}
+
+#[test]
+fn an_import_that_is_switched_on_asks_the_peer_and_one_that_is_switched_off_forgets() {
+    let mut pair = established();
+    pair.input(0, Input::Routes(routes(["0.0.0.0/0"])));
+    pair.run(SECOND);
+    let learned = |pair: &Pair| pair.ends[1].session.learned().lock().unwrap().len();
+    for (import, expected) in [(Import::None, 0), (Import::All, 1)] {
+        let config = changed(&pair.ends[1], |peer| peer.import = import);
+        pair.input(1, Input::Configure(config, None));
+        pair.run(SECOND);
+        assert_eq!(learned(&pair), expected);
+    }
+    assert_eq!(pair.ends[1].story().iter().filter(|said| *said == "up").count(), 1);
+}
+
+#[test]
+fn a_stopped_session_that_is_configured_stays_stopped() {
+    let mut pair = established();
+    pair.input(0, Input::Stop(shutdown("maintenance")));
+    pair.run(SECOND);
+    let config = changed(&pair.ends[0], |peer| peer.timers.hold = HoldTime::new(30).unwrap());
+    let reset = Notification::new(ErrorCode::CEASE_OTHER_CONFIGURATION_CHANGE);
+    pair.input(0, Input::Configure(config, Some(reset)));
+    pair.run(MINUTE);
+    assert_eq!(pair.ends[0].session.state(), State::Idle);
+}

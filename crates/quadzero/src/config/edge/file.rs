@@ -2,7 +2,7 @@
 
 use super::bfd::Bfd;
 use crate::config::reader::record;
-use crate::config::value::{RestartAfter, words};
+use crate::config::value::{Pause, RestartAfter, words};
 use ipnet::IpNet;
 use quadzero_codec::{
     Asn, Community, ExtendedCommunity, Family, HoldTime, LargeCommunity, NextHop, Origin, Role, RouterId,
@@ -26,6 +26,10 @@ record! {
         many exception: Exception,
         /// To whom.
         many neighbor: Neighbor,
+        /// How the running program is spoken to.
+        optional control: ControlKeys,
+        /// How it leaves.
+        optional drain: DrainKeys,
     }
 }
 
@@ -38,6 +42,26 @@ record! {
         required router_id: RouterId,
         /// Where connections are accepted.
         optional listen: Vec<Spanned<SocketAddr>>,
+    }
+}
+
+record! {
+    /// `[control]`
+    ControlKeys {
+        /// Where the control socket is.
+        optional socket: String,
+        /// Where routes are kept that are announced by hand.
+        optional keep: String,
+    }
+}
+
+record! {
+    /// `[drain]`
+    DrainKeys {
+        /// Between the warning and the withdrawal.
+        optional wait: Pause,
+        /// What the neighbors are told at the end.
+        optional text: String,
     }
 }
 

@@ -2,18 +2,21 @@
 
 mod azure;
 mod bfd;
+mod control;
 mod file;
 mod limits;
 mod neighbor;
 mod range;
 mod routes;
 
+pub use control::{Control, Drain};
 pub use file::AzureKind;
 pub(super) use file::File;
 pub use range::Range;
 
 pub(super) use azure::breach;
 pub(super) use neighbor::{key_in_file, unique};
+pub(super) use routes::{originate_fields, origination_by_hand as origination};
 
 use super::diagnostic::{Diagnostic, Severity, Span};
 use super::get;
@@ -40,6 +43,10 @@ pub struct Edge {
     pub policy: Policy,
     /// To whom, in the order of the file.
     pub neighbors: Vec<Neighbor>,
+    /// How the running program is spoken to.
+    pub control: Control,
+    /// How it leaves.
+    pub drain: Drain,
 }
 
 /// A neighbor as the program uses it.
@@ -89,6 +96,8 @@ impl File {
             listen,
             policy: policy?,
             neighbors,
+            control: control::control(self, folder),
+            drain: control::drain(self, out),
         })
     }
 

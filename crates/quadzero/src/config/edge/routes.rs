@@ -4,7 +4,7 @@
 use super::file::{self, ExceptionMode, RouteKeys};
 use super::neighbor::unique;
 use crate::config::diagnostic::{Diagnostic, Severity, Span};
-use crate::config::reader::{Record, closest};
+use crate::config::reader::{Record, Table, closest};
 use crate::config::{from_words, get};
 use ipnet::IpNet;
 use quadzero_codec::{Community, Family, NextHop, Role};
@@ -16,6 +16,7 @@ use quadzero_policy::{
 use quadzero_rib::Route;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::Path;
 use toml::Spanned;
 
 /// The policy of what is sound, so that one mistake does not hide what is wrong with the rest.
@@ -88,6 +89,20 @@ fn origination(
     };
     sound(Policy::new(vec![origination.clone()], vec![]), &origination.name, span, out)?;
     Some(origination)
+}
+
+/// The keys of an `[[originate]]`, for one that stands in no file.
+pub(in crate::config) fn originate_fields(table: &mut Table<'_>) -> file::Originate {
+    file::Originate::fields(table)
+}
+
+/// One origination that stands in no file.
+pub(in crate::config) fn origination_by_hand(
+    keys: &file::Originate,
+    _: &Path,
+    out: &mut Vec<Diagnostic>,
+) -> Option<Origination> {
+    originations(keys, out).into_iter().next()
 }
 
 fn fits(next_hop: &NextHop, prefix: &IpNet) -> bool {
