@@ -83,7 +83,7 @@ pub enum Command {
 /// Where the running edge is.
 #[derive(Clone, Debug, Args)]
 pub struct Socket {
-    /// The control socket, where [control] socket of the edge's file names another one than usual
+    /// The control socket, where control.socket of the edge's file names another one than usual
     #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<PathBuf>,
 }
@@ -191,7 +191,7 @@ pub struct Reload {
 
 /// Have a running edge withdraw everything, after a warning to its neighbors.
 ///
-/// First GRACEFUL_SHUTDOWN (RFC 8326) and a longer path, then, after [drain] wait, the withdrawal. Sessions stay, and
+/// First GRACEFUL_SHUTDOWN (RFC 8326) and a longer path, then, after drain.wait, the withdrawal. Sessions stay, and
 /// `quadzero undrain` takes it back.
 #[derive(Debug, Args)]
 pub struct Drain {
@@ -241,13 +241,13 @@ Examples:
 pub struct Announce {
     /// What is announced
     pub prefix: IpNet,
-    /// What is said of it: KEY=VALUE with the keys of [[originate]]
+    /// What is said of it: KEY=VALUE with the keys of an origination
     #[arg(value_name = "KEY=VALUE")]
     pub attributes: Vec<String>,
     /// Only this neighbor is told; several times for several
     #[arg(long, value_name = "NEIGHBOR")]
     pub to: Vec<String>,
-    /// Announce it again at the next start ([control] keep says where it is kept)
+    /// Announce it again at the next start (control.keep says where it is kept)
     #[arg(long)]
     pub keep: bool,
     /// Where to ask.

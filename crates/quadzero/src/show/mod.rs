@@ -16,7 +16,7 @@ use std::io::Write;
 
 /// Show what a running mock knows, as az prints it.
 ///
-/// The mock answers where the [api] of its file says; by default it is asked at http://127.0.0.1:8179.
+/// The mock answers where the table api of its file says; by default it is asked at http://127.0.0.1:8179.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
