@@ -22,7 +22,7 @@ use ipnet::IpNet;
 use quadzero_bfd::Parameters;
 use quadzero_codec::{Asn, RouterId};
 use quadzero_fsm::{Mode, PeerConfig};
-use quadzero_policy::{NeighborPolicy, Policy};
+use quadzero_policy::{Health, NeighborPolicy, Policy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use toml::Spanned;
@@ -111,7 +111,7 @@ impl File {
         let told = routes::neighbor_policy(keys, &peer);
         // A thousand plain neighbors are all told the same, which needs no look at every route for each of them.
         let plain = keys.azure.is_none() && keys.announce.is_none() && keys.families.is_none();
-        let decisions = policy.filter(|_| !plain).map(|policy| policy.explain(&told));
+        let decisions = policy.filter(|_| !plain).map(|policy| policy.explain(&told, &Health::good()));
         if let Some(decisions) = &decisions {
             routes::check_decisions(keys, &peer, decisions, out);
         }
