@@ -1,0 +1,236 @@
+//! Routes and interfaces as the kernel has them, by rtnetlink(7): it says when something changes, and is then asked how it is.
+//!
+//! A level, not an edge: what a message says is not believed, nor is any counted on. The kernel drops messages where a reader is slow
+//! (and says so, `ENOBUFS`), and takes IPv4 routes away with their interface without a word. So whatever is said, or
+//! lost, the whole is read again.
+
+use crate::Outcome;
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteNextHopFlags, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::sync::watch;
+use tracing::warn;
+
+/// rtnetlink(7): the groups that tell of links and routes (`RTNLGRP_LINK`, `RTNLGRP_IPV4_ROUTE`, `RTNLGRP_IPV6_ROUTE`).
+const GROUPS: [u32; 3] = [1, 7, 11];
+/// What a dump says at once, at most (`NLMSG_GOODSIZE` of the kernel is half of it).
+const LARGEST: usize = 64 * 1024;
+/// Between two attempts where the kernel does not answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is asked of the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A route to exactly this prefix, by at least one interface that has a carrier.
+    Route {
+        /// Its network.
+        network: IpAddr,
+        /// And length.
+        length: u8,
+        /// The table that it is in; `None` is the main one.
+        table: Option<u32>,
+    },
+    /// An interface that is up, and running: with a carrier.
+    Interface(String),
+}
+
+/// Where an answer goes.
+type Answer = watch::Sender<Option<Outcome>>;
+
+/// Watches over all that is wanted; each answer goes to where it is waited for. Never ends.
+pub(crate) async fn watch_over(wanted: Vec<(Wanted, Answer)>) {
+    loop {
+        if let Err(error) = watch_once(&wanted).await {
+            warn!(%error, "cannot watch the kernel's routes and interfaces");
+            for (_, answer) in &wanted {
+                tell(answer, Outcome::failed(format_args!("cannot ask the kernel: {error}")));
+            }
+            tokio::time::sleep(PATIENCE).await;
+        }
+    }
+}
+
+async fn watch_once(wanted: &[(Wanted, Answer)]) -> io::Result<()> {
+    let mut news = TokioSocket::new(NETLINK_ROUTE)?;
+    news.socket_mut().bind_auto()?;
+    for group in GROUPS {
+        news.socket_mut().add_membership(group)?;
+    }
+    loop {
+        let state = Kernel::read(wanted).await?;
+        for (wanted, answer) in wanted {
+            tell(answer, state.answer(wanted));
+        }
+        wait_for(&news).await?;
+    }
+}
+
+/// Wakes nobody for what is known.
+fn tell(answer: &Answer, outcome: Outcome) {
+    answer.send_if_modified(|known| {
+        let is_news = known.as_ref() != Some(&outcome);
+        *known = Some(outcome);
+        is_news
+    });
+}
+
+/// Until the kernel says something, and has said all of it.
+async fn wait_for(news: &TokioSocket) -> io::Result<()> {
+    let mut octets = Vec::with_capacity(LARGEST);
+    match news.recv(&mut octets).await {
+        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::NOBUFS.raw_os_error()) => {
+            return Err(error);
+        }
+        _ => {}
+    }
+    loop {
+        octets.clear();
+        match news.socket_ref().recv(&mut octets, 0) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+/// The routes and links at one time.
+#[derive(Debug, Default)]
+struct Kernel {
+    links: Vec<LinkMessage>,
+    routes: Vec<RouteMessage>,
+}
+
+impl Kernel {
+    /// What is needed to answer.
+    async fn read(wanted: &[(Wanted, Answer)]) -> io::Result<Self> {
+        let mut kernel = Self::default();
+        if wanted.iter().any(|(wanted, _)| matches!(wanted, Wanted::Interface(_))) {
+            kernel.dump(RouteNetlinkMessage::GetLink(LinkMessage::default())).await?;
+        }
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let is_of = |(wanted, _): &(Wanted, _)| match wanted {
+                Wanted::Route { network, .. } => network.is_ipv4() == (family == AddressFamily::Inet),
+                Wanted::Interface(_) => false,
+            };
+            if wanted.iter().any(is_of) {
+                let mut request = RouteMessage::default();
+                request.header.address_family = family;
+                kernel.dump(RouteNetlinkMessage::GetRoute(request)).await?;
+            }
+        }
+        Ok(kernel)
+    }
+
+    async fn dump(&mut self, request: RouteNetlinkMessage) -> io::Result<()> {
+        let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
+        socket.socket_mut().bind_auto()?;
+        let mut header = NetlinkHeader::default();
+        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(request));
+        message.finalize();
+        let mut octets = vec![0; message.buffer_len()];
+        message.serialize(&mut octets);
+        socket.send_to(&octets, &SocketAddr::new(0, 0)).await?;
+        let mut answer = Vec::with_capacity(LARGEST);
+        loop {
+            answer.clear();
+            socket.recv(&mut answer).await?;
+            if self.take(&answer)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes what one read has brought; whether it was the end.
+    fn take(&mut self, mut octets: &[u8]) -> io::Result<bool> {
+        while !octets.is_empty() {
+            let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(octets);
+            let message = message.map_err(io::Error::other)?;
+            let length = (message.header.length as usize).next_multiple_of(4).min(octets.len());
+            match message.payload {
+                NetlinkPayload::Done(_) => return Ok(true),
+                NetlinkPayload::Error(error) => return Err(error.to_io()),
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(route)) => self.routes.push(route),
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => self.links.push(link),
+                _ => {}
+            }
+            octets = &octets[length.max(1)..];
+        }
+        Ok(false)
+    }
+
+    fn answer(&self, wanted: &Wanted) -> Outcome {
+        match wanted {
+            Wanted::Interface(name) => self.interface(name),
+            Wanted::Route { network, length, table } => {
+                let table =
+                    table.unwrap_or(u32::from(netlink_packet_route::route::RouteHeader::RT_TABLE_MAIN));
+                self.route(*network, *length, table)
+            }
+        }
+    }
+
+    fn interface(&self, name: &str) -> Outcome {
+        let is_called = |link: &&LinkMessage| {
+            link.attributes.iter().any(|a| matches!(a, LinkAttribute::IfName(own) if own == name))
+        };
+        match self.links.iter().find(is_called).map(|link| link.header.flags) {
+            None => Outcome::failed(format_args!("there is no interface {name}")),
+            Some(flags) if !flags.contains(LinkFlags::Up) => Outcome::failed(format_args!("{name} is down")),
+            Some(flags) if !flags.contains(LinkFlags::Running) => {
+                Outcome::failed(format_args!("{name} has no carrier"))
+            }
+            Some(_) => Outcome::Passed,
+        }
+    }
+
+    fn route(&self, network: IpAddr, length: u8, table: u32) -> Outcome {
+        let mut same = self.routes.iter().filter(|route| is_to(route, network, length, table)).peekable();
+        if same.peek().is_none() {
+            Outcome::failed(format_args!("the kernel has no route to {network}/{length}"))
+        } else if same.any(carries) {
+            Outcome::Passed
+        } else {
+            Outcome::failed(format_args!("no route to {network}/{length} has an interface with a carrier"))
+        }
+    }
+}
+
+fn is_to(route: &RouteMessage, network: IpAddr, length: u8, table: u32) -> bool {
+    let given = route.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(IpAddr::from(*address)),
+        RouteAttribute::Destination(RouteAddress::Inet6(address)) => Some(IpAddr::from(*address)),
+        _ => None,
+    });
+    let in_table = route.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Table(table) => Some(*table),
+        _ => None,
+    });
+    let is_of_family = (route.header.address_family == AddressFamily::Inet) == network.is_ipv4();
+    // A default route says no destination.
+    is_of_family
+        && route.header.kind == RouteType::Unicast
+        && route.header.destination_prefix_length == length
+        && given.is_none_or(|given| given == network)
+        && in_table.unwrap_or(u32::from(route.header.table)) == table
+}
+
+/// Whether packets can leave by it. A route stays where it was when its interface loses the carrier, and is only marked.
+fn carries(route: &RouteMessage) -> bool {
+    let hops = route.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::MultiPath(hops) => Some(hops),
+        _ => None,
+    });
+    match hops {
+        Some(hops) => hops
+            .iter()
+            .any(|hop| !hop.flags.intersects(RouteNextHopFlags::Dead | RouteNextHopFlags::Linkdown)),
+        None => !route.header.flags.intersects(RouteFlags::Dead | RouteFlags::Linkdown),
+    }
+}
