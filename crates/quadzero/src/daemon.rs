@@ -4,6 +4,7 @@ use crate::cli::{self, Failure};
 use crate::config::Source;
 use crate::config::azure::Deployment;
 use crate::config::edge::Edge;
+use crate::probes::Probes;
 use crate::router::Router;
 use quadzero_azure::gateway::{LearnedOrigin, LearnedRoute, Table};
 use quadzero_azure::speaker::Mock;
@@ -62,13 +63,17 @@ pub(crate) fn failed(error: impl Display) -> Failure {
 async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let router = Router::start(&edge).map_err(failed)?;
+    let mut probes = Probes::start(&edge, &router);
     let mut running = edge;
     let Edge { asn, router_id, listen, neighbors, .. } = &running;
     info!(%asn, %router_id, neighbors = neighbors.len(), ?listen, "started");
     let signal = loop {
-        match signals.next().await {
-            Told::Stop(signal) => break signal,
-            Told::Reload => read_keys_again(path, &mut running, &router),
+        tokio::select! {
+            told = signals.next() => match told {
+                Told::Stop(signal) => break signal,
+                Told::Reload => read_keys_again(path, &mut running, &router),
+            },
+            health = probes.changed() => probes.acted_upon(router.follow(&running, &health)),
         }
     };
     info!(signal, "stopping: withdrawing every route");

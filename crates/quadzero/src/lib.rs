@@ -17,4 +17,5 @@ pub mod export;
 pub mod lab;
 mod liveness;
 pub mod logging;
+pub mod probes;
 pub mod router;

@@ -3,9 +3,12 @@
 //! BGP waits for nothing here. The path is watched as soon as our end of it is known: from the start with a `local-address`, else
 //! from when BGP has a connection, and then for as long as we run.
 
+use crate::probes::say;
 use crate::router::StartError;
-use quadzero_bfd::{Parameters, Path, Peer as Bfd, Speaker};
+use quadzero_bfd::{Parameters, Path, Peer as Bfd, Speaker, State};
 use quadzero_fsm::{Peer, Status};
+use quadzero_probe::{Level, Outcome};
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,12 +23,19 @@ const PORT: u16 = 3784;
 pub(crate) struct Liveness {
     speaker: Arc<Speaker>,
     guards: JoinSet<()>,
+    /// How BFD is, by neighbor, for probes.
+    levels: HashMap<String, Level>,
     stopping: watch::Sender<bool>,
 }
 
 impl Liveness {
     pub(crate) fn new() -> Self {
-        Self { speaker: Arc::default(), guards: JoinSet::new(), stopping: watch::channel(false).0 }
+        Self {
+            speaker: Arc::default(),
+            guards: JoinSet::new(),
+            levels: HashMap::new(),
+            stopping: watch::channel(false).0,
+        }
     }
 
     /// Watches the path to the peer.
@@ -33,7 +43,9 @@ impl Liveness {
     /// # Errors
     /// The port of BFD is taken at our end.
     pub(crate) fn guard(&mut self, peer: &Peer, parameters: Parameters) -> Result<(), StartError> {
-        let guard = Guard { speaker: self.speaker.clone(), peer: peer.clone(), parameters };
+        let (level, listened) = watch::channel(None);
+        self.levels.insert(peer.config().name.clone(), listened);
+        let guard = Guard { speaker: self.speaker.clone(), peer: peer.clone(), parameters, level };
         let here = peer.config().transport.local;
         let watched = here.map(|local| {
             let failed =
@@ -42,6 +54,11 @@ impl Liveness {
         });
         self.guards.spawn(guard.run(here, watched.transpose()?, self.stopping.subscribe()));
         Ok(())
+    }
+
+    /// How BFD to the neighbor of that name is.
+    pub(crate) fn level(&self, neighbor: &str) -> Option<Level> {
+        self.levels.get(neighbor).cloned()
     }
 
     /// Tells every neighbor that BFD goes down because we want it so (RFC 5882 §8), and returns when they know.
@@ -56,6 +73,7 @@ struct Guard {
     speaker: Arc<Speaker>,
     peer: Peer,
     parameters: Parameters,
+    level: watch::Sender<Option<Outcome>>,
 }
 
 impl Guard {
@@ -75,6 +93,7 @@ impl Guard {
         loop {
             tokio::select! {
                 () = self.tell_failures(bfd.as_ref()) => return,
+                () = self.tell_state(bfd.as_ref()) => return,
                 Some(local) = moved(&mut status, here) => {
                     // The path from the old address goes first: there is one to each neighbor.
                     drop(bfd.take());
@@ -95,6 +114,26 @@ impl Guard {
         let mut failures = bfd.failures();
         while failures.next().await.is_some() {
             self.peer.bfd_down();
+        }
+    }
+
+    /// Likewise.
+    async fn tell_state(&self, bfd: Option<&Bfd>) {
+        let Some(bfd) = bfd else { return std::future::pending().await };
+        let mut status = bfd.status();
+        loop {
+            let (state, diagnostic) = {
+                let status = status.borrow_and_update();
+                (status.state, status.diagnostic)
+            };
+            let outcome = match state {
+                State::Up => Outcome::Passed,
+                other => Outcome::failed(format_args!("BFD is {other}: {diagnostic}")),
+            };
+            say(&self.level, outcome);
+            if status.changed().await.is_err() {
+                return;
+            }
         }
     }
 

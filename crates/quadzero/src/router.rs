@@ -4,6 +4,8 @@ use crate::config::edge::{Edge, Range};
 use crate::liveness::Liveness;
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::{Peer, PeerConfig, Speaker};
+use quadzero_policy::Health;
+use quadzero_probe::Level;
 use quadzero_rib::RouteSet;
 use std::io;
 use std::net::SocketAddr;
@@ -44,7 +46,7 @@ pub struct Router {
 }
 
 impl Router {
-    /// Listens and starts every neighbor.
+    /// Listens and starts every neighbor. Of the probes nothing is known yet: [`Router::follow`].
     ///
     /// # Errors
     /// An address that cannot be bound, or a key that the kernel does not take.
@@ -55,14 +57,21 @@ impl Router {
             listening.map_err(|source| StartError { what: "listen on", address, source })?;
         }
         let peers = edge.neighbors.iter().map(|neighbor| neighbor.peer.clone()).collect();
-        Self::with(speaker, edge, peers)
+        Self::with(speaker, edge, peers, &Health::unknown())
     }
 
     /// The same with a speaker that listens already, and peers that are somewhere else than the edge's file says.
-    pub(crate) fn with(speaker: Speaker, edge: &Edge, peers: Vec<PeerConfig>) -> Result<Self, StartError> {
+    pub(crate) fn with(
+        speaker: Speaker,
+        edge: &Edge,
+        peers: Vec<PeerConfig>,
+        health: &Health,
+    ) -> Result<Self, StartError> {
         let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
         let mut router = Self { peers: Vec::new(), wanted: Vec::new(), speaker, liveness: Liveness::new() };
-        for ((neighbor, peer), routes) in edge.neighbors.iter().zip(peers).zip(edge.policy.plan(&policies)) {
+        for ((neighbor, peer), routes) in
+            edge.neighbors.iter().zip(peers).zip(edge.policy.plan(&policies, health))
+        {
             let (sender, wanted) = watch::channel(routes);
             let address = peer.transport.remote;
             let failed = |source| StartError { what: "use an MD5 key with", address, source };
@@ -79,6 +88,26 @@ impl Router {
             router.wanted.push(sender);
         }
         Ok(router)
+    }
+
+    /// Plans anew for this health of the probes: each session is told what it is to have now. A level: what has not changed wakes
+    /// nobody. How many neighbors have other routes now.
+    pub fn follow(&self, edge: &Edge, health: &Health) -> usize {
+        let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
+        let plan = edge.policy.plan(&policies, health);
+        let changed = self.wanted.iter().zip(plan).filter(|(wanted, routes)| {
+            wanted.send_if_modified(|known| {
+                let is_news = known != routes;
+                known.clone_from(routes);
+                is_news
+            })
+        });
+        changed.count()
+    }
+
+    /// BFD to the neighbor of that name, as a probe listens to it.
+    pub(crate) fn bfd(&self, neighbor: &str) -> Option<Level> {
+        self.liveness.level(neighbor)
     }
 
     /// Takes over the TCP MD5 keys of a file that was read again; how many were changed. Sessions stay.

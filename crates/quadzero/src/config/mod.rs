@@ -61,7 +61,7 @@ impl Kind {
         match self {
             Self::Scenario => &["edge", "azure", "expect"],
             Self::Gateway => &["gateway", "vnet"],
-            Self::Edge => &["bgp", "neighbor-defaults", "originate", "exception", "neighbor"],
+            Self::Edge => &["bgp", "neighbor-defaults", "originate", "exception", "probe", "neighbor"],
         }
     }
 

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! What is said in BGP are the scenario's own addresses, such as 10.1.0.4; the sockets are on loopback, at ports that the
-//! system picks. So it needs no root, and two labs do not disturb each other.
+//! system picks. So it needs no root, and two labs do not disturb each other. Probes look at nothing here: all of them are up.
 
 mod loopback;
 mod report;
@@ -24,6 +24,7 @@ use loopback::Loopback;
 use quadzero_azure::gateway::{LearnedOrigin, Table};
 use quadzero_azure::speaker::{self, Mock};
 use quadzero_fsm::{Import, Speaker, State};
+use quadzero_policy::Health;
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -68,7 +69,7 @@ impl Lab {
             Mock::start(scenario.deployment.azure.clone(), &loopback.endpoints(&scenario.deployment.azure))?;
         let peers = scenario.edge.neighbors.iter();
         let peers = peers.map(|n| loopback.moved(&scenario.edge, n, &gateway)).collect();
-        let edge = Router::with(speaker, &scenario.edge, peers)?;
+        let edge = Router::with(speaker, &scenario.edge, peers, &Health::good())?;
         Ok(Self { scenario, edge, gateway })
     }
 

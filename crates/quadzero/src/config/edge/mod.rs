@@ -2,14 +2,17 @@
 
 mod azure;
 mod bfd;
+mod condition;
 mod file;
 mod limits;
 mod neighbor;
+mod probe;
 mod range;
 mod routes;
 
 pub use file::AzureKind;
 pub(super) use file::File;
+pub use probe::{Probe, Subject};
 pub use range::Range;
 
 pub(super) use azure::breach;
@@ -40,6 +43,8 @@ pub struct Edge {
     pub policy: Policy,
     /// To whom, in the order of the file.
     pub neighbors: Vec<Neighbor>,
+    /// What the policy's conditions rest on.
+    pub probes: Vec<Probe>,
 }
 
 /// A neighbor as the program uses it.
@@ -67,6 +72,7 @@ impl File {
         }
         let bgp = self.bgp.as_ref()?.get_ref();
         let merged = neighbor::merged(self, out);
+        let probes = probe::probes(self, &merged, folder, out);
         // Where something is wrong already, that may be why nothing is left to announce.
         let whole = policy.as_ref().filter(|_| !self.originate.is_empty() && !has_error(out));
         let mut silence = whole.map(routes::Silence::new);
@@ -88,6 +94,7 @@ impl File {
             listen,
             policy: policy?,
             neighbors,
+            probes: probes?,
         })
     }
 
