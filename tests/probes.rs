@@ -132,7 +132,7 @@ fn need_1_the_default_goes_with_the_upstream_link_and_comes_back_after_the_rise(
     let lab = Lab::new();
     let daemon = lab.daemon(adapter);
     let edge = lab.edge(&default_when(&format!(
-        "icmp = \"{FAR}\"\nbind-interface = \"wan0\"\nlocal-address = \"203.0.113.1\"\ntimeout = \"500ms\"\n{FAST}"
+        "icmp = \"{FAR}\"\nbind-interface = \"wan0\"\nlocal-address = \"203.0.113.1\"\ntimeout = \"2s\"\n{FAST}"
     )));
     wait_for_default(&daemon);
     lab.upstream.ip(&["link", "set", "wan0", "down"]);
@@ -159,7 +159,7 @@ fn need_1_the_ttl_acts_when_the_prober_hangs(adapter: &'static dyn Adapter) {
         ),
     );
     let edge = lab.edge(&default_when(&format!(
-        "command = [\"/bin/sh\", \"{}\"]\ntimeout = \"60s\"\nttl = \"2s\"\n{FAST}",
+        "command = [\"/bin/sh\", \"{}\"]\ntimeout = \"60s\"\nttl = \"5s\"\n{FAST}",
         script.display()
     )));
     wait_for_default(&daemon);
@@ -168,7 +168,7 @@ fn need_1_the_ttl_acts_when_the_prober_hangs(adapter: &'static dyn Adapter) {
     let pid = fs::read_to_string(folder.join("pid")).expect("the command has written it");
     kill("STOP", pid.trim());
     wait_for_no_default(&daemon);
-    assert_eq!(edge.probe("uplink")[1], ("down".into(), "nothing was heard from it for 2s, its TTL".into()));
+    assert_eq!(edge.probe("uplink")[1], ("down".into(), "nothing was heard from it for 5s, its TTL".into()));
     assert!(daemon.is_established());
 
     // And killed, it has failed, which is another word; without the reason to hang, it comes back.
@@ -179,8 +179,8 @@ fn need_1_the_ttl_acts_when_the_prober_hangs(adapter: &'static dyn Adapter) {
 }
 
 fn kill(signal: &str, pid: &str) {
-    let killed = std::process::Command::new("kill").args(["-s", signal, pid]).status();
-    assert!(killed.expect("kill runs").success(), "process {pid} is there");
+    let killed = std::process::Command::new("sh").args(["-c", &format!("kill -s {signal} {pid}")]).status();
+    assert!(killed.expect("sh runs").success(), "process {pid} is there");
 }
 
 /// A line that works for three looks, and does not for the next three, and so on: fast enough to be up and down each time, were it
@@ -253,6 +253,18 @@ fn need_1_nothing_is_announced_before_the_first_rise() {
     assert_eq!(heard(&daemon), None);
     let announced = format!("ip.src == {LEFT} && bgp.prefix_length == 0");
     assert_eq!(capture.finish().count(&announced), 0);
+}
+
+/// Whoever would rather not withdraw at a restart says so. This probe never comes to an end.
+#[test]
+fn need_1_an_initial_up_is_announced_before_anything_was_seen() {
+    let lab = Lab::new();
+    let daemon = lab.daemon(GOBGP);
+    let edge = lab.edge(&default_when(
+        "command = [\"/bin/sleep\", \"1000\"]\ninitial = \"up\"\ntimeout = \"1h\"\nttl = \"1h\"",
+    ));
+    wait_for_default(&daemon);
+    assert_eq!(states(&edge), Vec::<String>::new());
 }
 
 /// The kernel's route to a prefix, its loss by carrier, and the operator's file.

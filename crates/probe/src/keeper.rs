@@ -124,6 +124,8 @@ struct Runner {
 enum Subject {
     Look(Looker),
     Level(Level),
+    #[cfg(test)]
+    Broken(Arc<std::sync::atomic::AtomicU32>),
 }
 
 impl Runner {
@@ -131,6 +133,8 @@ impl Runner {
         let subject = match &probe.kind {
             Kind::Check(check) => Subject::Look(Looker::new(check.clone(), probe.origin.clone())),
             Kind::Level(level) => Subject::Level(level.clone()),
+            #[cfg(test)]
+            Kind::Broken(looks) => Subject::Broken(looks.clone()),
         };
         let (limit, disable) = (probe.parameters.timeout, probe.disable.clone());
         Self { subject, limit, disable, at_disable: Blocking::default() }
@@ -175,6 +179,13 @@ impl Subject {
     async fn look(&mut self) -> Outcome {
         match self {
             Self::Look(looker) => looker.look().await,
+            #[cfg(test)]
+            Self::Broken(looks) => {
+                use std::sync::atomic::Ordering::Relaxed;
+                let left = looks.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+                assert!(left.is_err(), "broken");
+                Outcome::Passed
+            }
             Self::Level(level) => {
                 let is_there = level.has_changed().is_ok();
                 let said = level.wait_for(Option::is_some).await.ok().and_then(|said| said.clone());
@@ -188,6 +199,8 @@ impl Subject {
     async fn news(&mut self) {
         match self {
             Self::Look(_) => std::future::pending().await,
+            #[cfg(test)]
+            Self::Broken(_) => std::future::pending().await,
             Self::Level(level) => {
                 if level.changed().await.is_err() {
                     std::future::pending().await

@@ -12,9 +12,10 @@ use netlink_packet_route::route::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
+use rustix::io::Errno;
 use std::io;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -24,6 +25,9 @@ const GROUPS: [u32; 3] = [1, 7, 11];
 const LARGEST: usize = 64 * 1024;
 /// Between two attempts where the kernel does not answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// So many times longer than a reading is the rest after it.
+const REST: u32 = 4;
 
 /// What is asked of the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +68,13 @@ async fn watch_once(wanted: &[(Wanted, Answer)]) -> io::Result<()> {
         news.socket_mut().add_membership(group)?;
     }
     loop {
+        let begin = Instant::now();
         let state = Kernel::read(wanted).await?;
         for (wanted, answer) in wanted {
             tell(answer, state.answer(wanted));
         }
+        // Where large tables change all the time, to read them takes a part of a processor, and not all of it.
+        tokio::time::sleep(begin.elapsed() * REST).await;
         wait_for(&news).await?;
     }
 }
@@ -84,18 +91,17 @@ fn tell(answer: &Answer, outcome: Outcome) {
 /// Until the kernel says something, and has said all of it.
 async fn wait_for(news: &TokioSocket) -> io::Result<()> {
     let mut octets = Vec::with_capacity(LARGEST);
-    match news.recv(&mut octets).await {
-        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::NOBUFS.raw_os_error()) => {
-            return Err(error);
-        }
-        _ => {}
-    }
+    let mut said = news.recv(&mut octets).await;
     loop {
-        octets.clear();
-        match news.socket_ref().recv(&mut octets, 0) {
+        match said {
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            _ => {}
+            // Some was lost: all will be read again.
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => {}
+            Err(error) => return Err(error),
         }
+        octets.clear();
+        said = news.socket_ref().recv(&mut octets, 0).map(drop);
     }
 }
 

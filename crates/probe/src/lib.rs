@@ -25,4 +25,4 @@ pub use check::{Check, Url};
 pub use kernel::Wanted;
 pub use machine::{Change, Machine, Outcome, Parameters, State};
 pub use origin::Origin;
-pub use prober::{Level, Probe, Prober, Report, Reports};
+pub use prober::{Level, Prober, Report, Reports};

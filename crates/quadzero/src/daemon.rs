@@ -29,7 +29,11 @@ const GOODBYE: &str = "quadzero is shutting down";
 pub fn run(options: &cli::Run) -> Result<(), Failure> {
     let edge = Source::read(&options.config)?.edge().accept()?;
     take_all_descriptors();
-    runtime()?.block_on(be_edge(edge, &options.config))
+    let runtime = runtime()?;
+    let ended = runtime.block_on(be_edge(edge, &options.config));
+    // A probe's look at a file whose server is gone hangs in the kernel for as long as that pleases.
+    runtime.shutdown_background();
+    ended
 }
 
 /// `quadzero azure`.

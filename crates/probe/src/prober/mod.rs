@@ -14,23 +14,26 @@ use tokio::task::JoinSet;
 
 /// A probe as it is to be started.
 #[derive(Clone, Debug)]
-pub struct Probe {
+pub(crate) struct Probe {
     /// What it is called.
-    pub name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// What it looks at.
     pub(crate) kind: Kind,
     /// Where it leaves from.
     pub(crate) origin: Origin,
     /// How soon it believes what it sees.
-    pub parameters: Parameters,
+    pub(crate) parameters: Parameters,
     /// While this file is there, it is down.
-    pub disable: Option<PathBuf>,
+    pub(crate) disable: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     Check(Check),
     Level(Level),
+    /// Its first looks, so many, end by a panic; then it passes.
+    #[cfg(test)]
+    Broken(Arc<std::sync::atomic::AtomicU32>),
 }
 
 /// What something says of itself; `None` until it does.
@@ -108,9 +111,11 @@ impl Prober {
         }
     }
 
-    /// What they say, from now on.
+    /// What they say, from now on; and what they say now is news to whoever listens.
     pub fn reports(&self) -> watch::Receiver<Reports> {
-        self.reports.subscribe()
+        let mut reports = self.reports.subscribe();
+        reports.mark_changed();
+        reports
     }
 }
 

@@ -77,6 +77,36 @@ async fn a_look_that_hangs_has_failed_after_the_timeout() {
     assert_eq!(&*wait_for(&prober, State::Down).await.because, "no answer within 20ms");
 }
 
+fn broken(looks: u32, parameters: Parameters) -> Prober {
+    let mut prober = Prober::default();
+    let kind = Kind::Broken(Arc::new(looks.into()));
+    let (name, origin) = ("broken".into(), Origin::default());
+    prober.keep(Probe { name, kind, origin, parameters, disable: None });
+    prober
+}
+
+#[tokio::test]
+async fn a_task_that_looks_and_dies_is_started_again() {
+    wait_for(&broken(3, hasty()), State::Up).await;
+}
+
+#[tokio::test]
+async fn and_if_it_dies_each_time_the_ttl_acts() {
+    let mortal = Parameters { ttl: Duration::from_millis(50), ..hasty() };
+    let report = wait_for(&broken(u32::MAX, mortal), State::Down).await;
+    assert_eq!(&*report.because, "nothing was heard from it for 50ms, its TTL");
+}
+
+#[tokio::test]
+async fn what_is_taken_for_up_at_first_is_news() {
+    let (_sender, level) = watch::channel(None);
+    let mut prober = Prober::default();
+    prober.listen("mute".into(), level, Parameters { starts_up: true, ..hasty() }, None);
+    let mut reports = prober.reports();
+    timeout(PATIENCE, reports.changed()).await.expect("it is told").unwrap();
+    assert_eq!(reports.borrow()["mute"].state, State::Up);
+}
+
 #[tokio::test]
 async fn a_file_disables_a_probe_and_without_it_the_probe_comes_back() {
     let folder = std::env::temp_dir().join(format!("quadzero-prober-{}", std::process::id()));
