@@ -28,32 +28,15 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Makes both ends and brings them up.
+    /// Makes both ends, with their addresses.
     ///
     /// # Panics
     /// Without root, or iproute2.
     #[expect(clippy::new_without_default, reason = "it makes namespaces, which no default should")]
     pub fn new() -> Self {
-        let (left, right) = (Namespace::new(), Namespace::new());
-        say(
-            "ip",
-            &[
-                "link",
-                "add",
-                "wire",
-                "netns",
-                &left.name,
-                "type",
-                "veth",
-                "peer",
-                "name",
-                "wire",
-                "netns",
-                &right.name,
-            ],
-        );
-        left.up(LEFT, LEFT6);
-        right.up(RIGHT, RIGHT6);
+        let (left, right) = Namespace::pair(&["wire"]);
+        left.number(LEFT, LEFT6);
+        right.number(RIGHT, RIGHT6);
         Self { left, right }
     }
 }
@@ -79,6 +62,22 @@ impl Namespace {
         fs::create_dir_all(&folder).expect("the temporary folder can be written");
         say("ip", &["netns", "add", &name]);
         Self { name, folder }
+    }
+
+    /// Two that are joined by veth pairs; each is called the same in both, and is up without an address.
+    ///
+    /// # Panics
+    /// Without root, or iproute2.
+    pub fn pair(links: &[&str]) -> (Self, Self) {
+        let (left, right) = (Self::new(), Self::new());
+        for link in links {
+            let one_end = ["link", "add", link, "netns", &left.name, "type", "veth"];
+            say("ip", &[&one_end[..], &["peer", "name", link, "netns", &right.name]].concat());
+        }
+        for end in [&left, &right] {
+            ["lo"].iter().chain(links).for_each(|link| end.ip(&["link", "set", link, "up"]));
+        }
+        (left, right)
     }
 
     /// One that is joined to nothing, where every address of `prefix` is this machine's own.
@@ -117,11 +116,9 @@ impl Namespace {
     }
 
     /// The IPv6 address is not tentative for a second: there is nobody who could have it as well.
-    fn up(&self, ipv4: &str, ipv6: &str) {
+    fn number(&self, ipv4: &str, ipv6: &str) {
         self.ip(&["addr", "add", &format!("{ipv4}/24"), "dev", "wire"]);
         self.ip(&["addr", "add", &format!("{ipv6}/64"), "dev", "wire", "nodad"]);
-        self.ip(&["link", "set", "wire", "up"]);
-        self.ip(&["link", "set", "lo", "up"]);
     }
 
     /// Runs `ip` in here.
@@ -160,6 +157,17 @@ impl Namespace {
     /// The path of a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// Takes the TCP connections with an address away, as if each end had given up on the other.
+    ///
+    /// # Panics
+    /// When the kernel does not do it.
+    pub fn reset_connections(&self, with: &str) {
+        let mut ss = self.command("iproute2", "ss");
+        let out =
+            ss.args(["-K", "-tn", "state", "established", &format!("src {with} or dst {with}")]).output();
+        assert!(out.expect("ss runs").status.success(), "the kernel cannot destroy sockets");
     }
 
     /// How many TCP connections on the BGP port are in this `state` of ss(8), seen from in here.

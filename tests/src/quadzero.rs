@@ -26,6 +26,11 @@ impl Quadzero {
         Self::start(namespace, "azure", config)
     }
 
+    /// The mock gateway of a file that lies beside what it names.
+    pub fn azure_of(namespace: &Namespace, file: &Path) -> Self {
+        Self::start_file(namespace.command("quadzero", binary()), namespace, "azure", file)
+    }
+
     /// The edge, with so many descriptors to begin with, and so many that it may ask for (setrlimit(2)).
     pub fn run_with_descriptors(namespace: &Namespace, soft: u32, hard: u32, config: &str) -> Self {
         let mut command = namespace.command("util-linux", "prlimit");
@@ -37,10 +42,30 @@ impl Quadzero {
         Self::start_with(namespace.command("quadzero", binary()), namespace, verb, config)
     }
 
-    fn start_with(mut command: Command, namespace: &Namespace, verb: &str, config: &str) -> Self {
+    fn start_with(command: Command, namespace: &Namespace, verb: &str, config: &str) -> Self {
         let file = namespace.write(&format!("{verb}.toml"), config);
+        Self::start_file(command, namespace, verb, &file)
+    }
+
+    fn start_file(mut command: Command, namespace: &Namespace, verb: &str, file: &Path) -> Self {
         command.arg(verb).arg("-c").arg(file).args(["--log-format", "json"]).env_remove("RUST_LOG");
         Self { process: Process::start(namespace, "quadzero", command) }
+    }
+
+    /// What `quadzero doctor` finds with these arguments, run in a namespace.
+    ///
+    /// # Panics
+    /// When it fails, or prints no JSON.
+    pub fn doctor(namespace: &Namespace, arguments: &[&str]) -> Vec<Value> {
+        let mut command = namespace.command("quadzero", binary());
+        let out = command.args(["doctor", "--json"]).args(arguments).output().expect("quadzero runs");
+        let error = String::from_utf8_lossy(&out.stderr);
+        let answer: Value =
+            serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("no JSON: {error}"));
+        let findings =
+            answer["findings"].as_array().unwrap_or_else(|| panic!("no findings: {answer}")).clone();
+        assert_eq!(out.status.code(), Some(i32::from(!findings.is_empty())), "{error}");
+        findings
     }
 
     /// The process.

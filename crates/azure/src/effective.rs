@@ -113,9 +113,7 @@ impl fmt::Display for Beaten {
         f.pad(match self {
             Self::ShorterPrefix => "shorter prefix",
             Self::LesserSource => "same prefix: user beats gateway beats system",
-            Self::VnetBeatsGateway => {
-                "VNet, peering and service endpoint routes beat the gateway's, even longer ones"
-            }
+            Self::VnetBeatsGateway => "VNet, peering and endpoint routes beat longer ones of gateways",
         })
     }
 }

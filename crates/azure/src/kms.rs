@@ -7,9 +7,8 @@
 //! The edge has a list of its own of what it makes exceptions for. This one is the judge's, and therefore not
 //! shared.
 
-use crate::verdict::Verdict;
+use crate::service::Judgement;
 use serde::Serialize;
-use std::fmt;
 use std::net::Ipv4Addr;
 
 /// Which Azure.
@@ -42,47 +41,4 @@ pub fn host(address: Ipv4Addr) -> Option<&'static str> {
 }
 
 /// Whether Windows can activate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "outcome", content = "why", rename_all = "kebab-case")]
-pub enum Activation {
-    /// It does.
-    Works(String),
-    /// It fails with 0xC004F074.
-    Fails(String),
-    /// It depends on something outside the virtual network's routing.
-    Depends(String),
-}
-
-impl Activation {
-    /// What becomes of a KMS request that is routed like this.
-    pub fn of(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Internet => Self::Works("the source is a public address of Azure".into()),
-            Verdict::OnPremises { .. } => Self::Fails(
-                "the request is forced through on-premises, so its source is not a public address of Azure"
-                    .into(),
-            ),
-            Verdict::Appliance { address } => Self::Depends(format!(
-                "it works only if appliance {address} sends it out from a public address of Azure"
-            )),
-            Verdict::Vnet { .. } | Verdict::ServiceEndpoint | Verdict::Platform | Verdict::Dropped { .. } => {
-                Self::Fails("the request does not reach the KMS server".into())
-            }
-        }
-    }
-
-    /// Whether it works for certain.
-    pub const fn works(&self) -> bool {
-        matches!(self, Self::Works(_))
-    }
-}
-
-impl fmt::Display for Activation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Works(why) => write!(f, "activation works: {why}"),
-            Self::Fails(why) => write!(f, "activation fails (0xC004F074): {why}"),
-            Self::Depends(why) => write!(f, "activation depends: {why}"),
-        }
-    }
-}
+pub type Activation = Judgement;

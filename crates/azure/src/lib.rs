@@ -6,11 +6,13 @@
 //!   ┌──────┐  BGP   ┌───────────────────────────────────────┐      ┌──────────────────────────────┐
 //!   │ edge │◄──────►│ speaker: the sessions (tokio)         │      │ effective: rows of a NIC     │
 //!   └──────┘        │   gateway: what is accepted, best,    ├─────►│ verdict: where a packet goes │
-//!   ┌───────────┐   │            exchanged, shown and       │      │ kms: and whether that works  │
+//!   ┌───────────┐   │            exchanged, shown and       │      │ service, kms: does it work   │
 //!   │ appliance │◄─►│            announced; kind: by whom   │      │ caveats: what breaks by it   │
 //!   └───────────┘   └───────────────────▲───────────────────┘      └──────────────▲───────────────┘
 //!                                       └────────── config, checked by rules ─────┘
 //! ```
+//!
+//! The [`doctor`] looks at all of that, or at the log of either side, and says what is the matter.
 //!
 //! Four kinds of gateways: VPN gateway, ExpressRoute, Route Server, and hub of Virtual WAN, alone or several in one
 //! place. What tells them apart is in [`gateway::kind`], one file a kind.
@@ -27,11 +29,13 @@
 
 pub mod caveats;
 pub mod config;
+pub mod doctor;
 pub mod effective;
 pub mod gateway;
 pub mod kms;
 pub mod maintenance;
 pub mod rules;
+pub mod service;
 pub mod speaker;
 pub mod verdict;
 

@@ -60,8 +60,13 @@ fn summary(loaded: &Loaded<Any>, explain: bool) -> String {
         Any::Edge(edge) => text += &of_edge(edge, explain),
         Any::Gateway(deployment) => text += &of_deployment(deployment),
         Any::Scenario(scenario) => {
-            text += &of_edge(&scenario.edge, explain);
-            text += &of_deployment(&scenario.deployment);
+            for side in &scenario.edges {
+                if scenario.edges.len() > 1 {
+                    let _ = writeln!(text, "\nedge {}", side.name);
+                }
+                text += &of_edge(&side.edge, explain);
+            }
+            scenario.deployments.iter().for_each(|deployment| text += &of_deployment(deployment));
             let _ = writeln!(text, "\n{} expectations", scenario.expectations.len());
         }
     }
@@ -232,13 +237,15 @@ fn of_gateway(gateway: &Gateway, deployment: &Deployment) -> String {
 
 /// Everything for programs; the reasons for decisions only where they are asked for, since there may be millions.
 fn document(loaded: &Loaded<Any>, explain: bool) -> Value {
-    let edge = match &loaded.value {
-        Some(Any::Edge(edge)) => Some(edge),
-        Some(Any::Scenario(scenario)) => Some(&scenario.edge),
-        Some(Any::Gateway(_)) | None => None,
+    let edges = match &loaded.value {
+        Some(Any::Edge(edge)) => vec![edge],
+        Some(Any::Scenario(scenario)) => scenario.edges.iter().map(|side| &side.edge).collect(),
+        Some(Any::Gateway(_)) | None => Vec::new(),
     };
-    let told = |edge: &Edge| edge.neighbors.iter().map(|neighbor| told(edge, neighbor, explain)).collect();
-    let neighbors: Vec<Value> = edge.map(told).unwrap_or_default();
+    let told = |edge: &Edge| -> Vec<Value> {
+        edge.neighbors.iter().map(|neighbor| told(edge, neighbor, explain)).collect()
+    };
+    let neighbors: Vec<Value> = edges.into_iter().flat_map(told).collect();
     json!({
         "file": loaded.source.path,
         "errors": loaded.count(Severity::Error),

@@ -3,7 +3,7 @@
 //! Results go to standard output, everything else (errors, warnings, logs) to standard error. Exit status 0: it
 //! worked; 1: it did not (an expectation failed, an address is taken); 2: the command line or a file is wrong.
 
-use crate::{check, daemon, decode, export, lab, logging};
+use crate::{check, daemon, decode, doctor, export, lab, logging, show};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::json;
 use std::io::{self, Write};
@@ -32,6 +32,8 @@ Examples:
   quadzero run -c edge.toml           be the edge
   quadzero export udr -c edge.toml --format az -g RG    the exceptions, as routes for Azure
   quadzero azure -c gateway.toml      be Azure's gateway, to test another edge against it
+  quadzero azure show learned-routes  what it has learned, as az prints it
+  quadzero doctor --log edge.log      why a session does not come up, or a route does not arrive
   quadzero decode ffff...001304       a BGP message in words
 
 Exit status: 0 it worked, 1 it did not, 2 the command line or a file is wrong.";
@@ -45,8 +47,10 @@ pub enum Command {
     Run(Run),
     /// Say what is wrong with a file, or what it would announce to whom
     Check(Check),
-    /// Be Azure's gateway, in the foreground
+    /// Be Azure's gateway, in the foreground, or show what a running one knows
     Azure(Azure),
+    /// Say why a session does not come up or a route does not arrive
+    Doctor(doctor::Doctor),
     /// Print what has to be made in Azure, for the tool of your choice
     Export(export::Export),
     /// Put BGP messages into words
@@ -55,14 +59,16 @@ pub enum Command {
 
 /// Run an edge and a mock gateway on loopback and judge where packets go.
 ///
-/// Prints the sessions, the routes that Azure learned, the effective routes of each subnet and a verdict for each
-/// destination. Exits 0 only if what the scenario expects holds. Needs no root: everything happens on loopback.
+/// Prints the sessions, the routes that Azure learned, the effective routes of each subnet, and for each packet of the
+/// scenario its path, hop by hop, whose source address is seen, and whether the service works. Exits 0 only if what the
+/// scenario expects holds. Needs no root: everything happens on loopback.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   quadzero lab                        the built-in scenario: an active-active VPN gateway and a KMS exception
   quadzero lab config/lab.toml        your own
   quadzero lab --json | jq .          for programs
+  quadzero lab --time                 what was announced, learned and withdrawn, when, and how egress was meanwhile
   quadzero lab --watch                stay up until Ctrl-C")]
 pub struct Lab {
     /// The scenario; the built-in one if left out
@@ -70,6 +76,9 @@ pub struct Lab {
     /// Print one JSON document instead of tables
     #[arg(long)]
     pub json: bool,
+    /// Print what happened when, and how long egress of each subnet was open, forced or shut (--json always does)
+    #[arg(long)]
+    pub time: bool,
     /// Stay up until Ctrl-C
     #[arg(long)]
     pub watch: bool,
@@ -122,15 +131,30 @@ pub enum Format {
     Json,
 }
 
-/// Be Azure's gateway, in the foreground, so that any edge can be tested against it.
+/// Be Azure's gateway, in the foreground, so that any edge can be tested against it; or show what a running one knows.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
 Examples:
-  quadzero azure -c config/azure-vpn-gateway.toml")]
+  quadzero azure -c config/azure-vpn-gateway.toml
+  quadzero azure show learned-routes -o table"
+)]
 pub struct Azure {
     /// The gateway's file
-    #[arg(short, long, value_name = "FILE")]
-    pub config: PathBuf,
+    #[arg(short, long, value_name = "FILE", required = true)]
+    pub config: Option<PathBuf>,
+    /// Something else than to be it.
+    #[command(subcommand)]
+    pub command: Option<AzureCommand>,
+}
+
+/// What to ask of a running mock.
+#[derive(Debug, Subcommand)]
+pub enum AzureCommand {
+    /// Show what a running mock knows, as az prints it
+    Show(show::Show),
 }
 
 /// Put BGP messages into words.
@@ -196,11 +220,12 @@ impl Failure {
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = logging::start(&cli.logs, log_level(&cli.command)).and_then(|guard| {
-        let result = dispatch(&cli.command);
-        drop(guard);
-        result
-    });
+    let result =
+        logging::start(&cli.logs, log_level(&cli.command), is_mock(&cli.command)).and_then(|guard| {
+            let result = dispatch(&cli.command);
+            drop(guard);
+            result
+        });
     let Err(failure) = result else { return ExitCode::SUCCESS };
     if failure.exit_code() != SIGPIPE {
         // With standard error closed there is nobody left to tell.
@@ -225,11 +250,19 @@ fn last_words(failure: &Failure, format: logging::Format) -> String {
 /// A daemon tells what it does; of the others, what they print is the result.
 fn log_level(command: &Command) -> &'static str {
     match command {
-        Command::Run(_) | Command::Azure(_) => "info",
+        Command::Run(_) | Command::Azure(Azure { command: None, .. }) => "info",
         // The report tells how the sessions fared.
         Command::Lab(_) => "warn,quadzero_fsm=error",
-        Command::Check(_) | Command::Export(_) | Command::Decode(_) => "warn",
+        Command::Check(_)
+        | Command::Azure(_)
+        | Command::Doctor(_)
+        | Command::Export(_)
+        | Command::Decode(_) => "warn",
     }
+}
+
+const fn is_mock(command: &Command) -> bool {
+    matches!(command, Command::Azure(Azure { command: None, .. }))
 }
 
 fn dispatch(command: &Command) -> Result<(), Failure> {
@@ -237,7 +270,10 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Lab(options) => lab::run(options),
         Command::Run(options) => daemon::run(options),
         Command::Check(options) => check::run(options),
-        Command::Azure(options) => daemon::azure(options),
+        Command::Azure(Azure { command: Some(AzureCommand::Show(options)), .. }) => show::run(options),
+        Command::Azure(Azure { config: Some(config), .. }) => daemon::azure(config),
+        Command::Azure(Azure { config: None, .. }) => Err(Failure::Wrong("error: -c FILE is missing".into())),
+        Command::Doctor(options) => doctor::run(options),
         Command::Export(options) => export::run(options),
         Command::Decode(options) => decode::run(options),
     }

@@ -1,9 +1,11 @@
 //! `quadzero run` and `quadzero azure`: in the foreground, until SIGTERM or Ctrl-C.
 
+use crate::api::{self, Serving};
 use crate::cli::{self, Failure};
 use crate::config::Source;
-use crate::config::azure::Deployment;
+use crate::config::azure::{Api, Deployment};
 use crate::config::edge::Edge;
+use crate::logging::JOURNAL;
 use crate::probes::Probes;
 use crate::router::Router;
 use quadzero_azure::gateway::{LearnedOrigin, LearnedRoute, Table};
@@ -40,8 +42,8 @@ pub fn run(options: &cli::Run) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The file is wrong, or an address cannot be used.
-pub fn azure(options: &cli::Azure) -> Result<(), Failure> {
-    let deployment = Source::read(&options.config)?.gateway().accept()?;
+pub fn azure(config: &Path) -> Result<(), Failure> {
+    let deployment = Source::read(config)?.gateway().accept()?;
     take_all_descriptors();
     runtime()?.block_on(be_gateway(deployment))
 }
@@ -112,16 +114,35 @@ fn read_keys_again(path: &Path, running: &mut Edge, router: &Router) {
 /// Logs what it learns as it does.
 async fn be_gateway(deployment: Deployment) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let mock = Mock::start(deployment.azure, &deployment.endpoints).map_err(failed)?;
+    let mock = Arc::new(Mock::start(deployment.azure, &deployment.endpoints).map_err(failed)?);
+    let api = bind(deployment.api, &mock).await?;
     info!("started");
     let signal = tokio::select! {
         signal = signals.stop() => signal,
+        result = answer(api) => return result,
         never = log_learned(mock.table()) => match never {},
     };
     info!(signal, "stopping: withdrawing every route");
     mock.stop().await;
     info!("stopped");
     Ok(())
+}
+
+/// Takes the API's place before anything is said to have started.
+async fn bind(api: Option<Api>, mock: &Arc<Mock>) -> Result<Option<(api::Listening, Serving)>, Failure> {
+    let Some(api) = api else { return Ok(None) };
+    let cannot = |error| Failure::Failed(format!("error: cannot serve the API: {error}"));
+    let listening = api::bind(&api.at).await.map_err(cannot)?;
+    info!(at = listening.place(), "API");
+    Ok(Some((listening, Serving { mock: mock.clone(), journal: &JOURNAL, api })))
+}
+
+/// Never returns without an error.
+async fn answer(api: Option<(api::Listening, Serving)>) -> Result<(), Failure> {
+    match api {
+        Some((listening, serving)) => api::serve(listening, serving).await.map_err(failed),
+        None => std::future::pending().await,
+    }
 }
 
 /// Whenever the gateway's table changes: the first routes from peers one by one, since those are what one looks for, and how

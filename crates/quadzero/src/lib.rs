@@ -4,18 +4,22 @@
 //! ```text
 //!   command line --cli--> check, export, decode              nothing is started
 //!                    +--> run, azure, lab                    sessions, until a signal
+//!                    +--> azure show, doctor                 what a running mock, or a log, has to say
 //!                            |
 //!                 config: a file -> checked values, or every error with its line
 //! ```
 
+pub mod api;
 pub mod check;
 pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod decode;
+pub mod doctor;
 pub mod export;
 pub mod lab;
 mod liveness;
 pub mod logging;
 pub mod probes;
 pub mod router;
+pub mod show;

@@ -1,10 +1,15 @@
 //! Where logs go: to standard error, for people or, one JSON object a line, for programs.
 
+use crate::api::Journal;
 use crate::cli::{Failure, Logs};
 use clap::ValueEnum;
 use std::io::{self, IsTerminal};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// What logs look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -19,24 +24,36 @@ pub enum Format {
 /// stop the sessions.
 const WAITING_LINES: usize = 4096;
 
+/// What the mock has logged lately; nothing of other commands.
+pub static JOURNAL: Journal = Journal::new();
+
 /// Starts logging: `--log-level` before `RUST_LOG` before the command's own default. What waits is written when the guard
-/// goes.
+/// goes. With `journal`, what the doctor needs is kept as well, whatever the level.
 ///
 /// # Errors
 /// The level is no filter.
-pub fn start(logs: &Logs, default: &str) -> Result<WorkerGuard, Failure> {
+pub fn start(logs: &Logs, default: &str, journal: bool) -> Result<WorkerGuard, Failure> {
     let filter = filter(logs, default)?;
     let writer =
         NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES).thread_name("log");
     let (writer, guard) = writer.finish(io::stderr());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // With standard error closed a complaint about that would end the process.
-    let builder = builder.log_internal_errors(false);
-    match logs.log_format {
-        Format::Human => builder.with_ansi(styled(&io::stderr())).with_target(false).init(),
-        Format::Json => builder.json().flatten_event(true).with_span_list(false).init(),
-    }
+    let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
+    let lines = match logs.log_format {
+        Format::Human => lines.with_ansi(styled(&io::stderr())).with_target(false).boxed(),
+        Format::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(journal.then(kept)).init();
     Ok(guard)
+}
+
+fn kept<S: tracing::Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
+    fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_writer(&JOURNAL)
+        .with_filter(LevelFilter::INFO)
 }
 
 fn filter(logs: &Logs, default: &str) -> Result<EnvFilter, Failure> {

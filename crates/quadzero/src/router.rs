@@ -129,6 +129,11 @@ impl Router {
         Ok(changed)
     }
 
+    /// Every peer is to have nothing.
+    pub(crate) fn withdraw(&self) {
+        self.wanted.iter().for_each(|wanted| _ = wanted.send_replace(Arc::default()));
+    }
+
     /// The configured peers, in the order of the file.
     pub fn peers(&self) -> &[Peer] {
         &self.peers

@@ -133,7 +133,7 @@ fn an_active_standby_gateway_has_one_session_and_its_public_address_as_next_hop(
 fn a_scenario_may_expect_an_appliance_and_azures_platform() {
     let subnet = "name = \"workload\"\nprefix = \"10.1.1.0/24\"\n";
     let route = "[[azure.vnet.subnet.route]]\nname = \"fw\"\nprefix = \"20.118.99.224/32\"\n\
-                 next-hop-type = \"VirtualAppliance\"\nnext-hop = \"10.1.1.4\"\n";
+                 next-hop-type = \"VirtualAppliance\"\nnext-hop = \"10.1.7.4\"\n";
     let with = format!("{subnet}{route}");
     let expected = "to = \"20.118.99.224\"\noutcome = \"internet\"\nkms = \"works\"";
     let now = "to = \"20.118.99.224\"\noutcome = \"appliance\"\nkms = \"depends\"";

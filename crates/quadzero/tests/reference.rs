@@ -7,7 +7,7 @@ use quadzero::config::Source;
 use std::collections::BTreeSet;
 
 /// A heading of the reference, and a file with an unknown key in that table.
-const TABLES: [(&str, &str); 16] = [
+const TABLES: [(&str, &str); 21] = [
     ("### `[bgp]`", "[bgp]\nzzzz = 1"),
     ("### `[[originate]]`", "[[originate]]\nzzzz = 1"),
     ("### `[[exception]]`", "[[exception]]\nzzzz = 1"),
@@ -24,9 +24,14 @@ const TABLES: [(&str, &str); 16] = [
         "[gateway]\n[[gateway.connection]]\n[[gateway.connection.service]]\nzzzz = 1",
     ),
     ("### `[[vnet]]`", "[[vnet]]\nzzzz = 1"),
+    ("### `[api]`", "[api]\nzzzz = 1"),
     ("### `[[vnet.peering]]`", "[[vnet]]\n[[vnet.peering]]\nzzzz = 1"),
     ("### `[[vnet.subnet]]`", "[[vnet]]\n[[vnet.subnet]]\nzzzz = 1"),
     ("### `[[vnet.subnet.route]]`", "[[vnet]]\n[[vnet.subnet]]\n[[vnet.subnet.route]]\nzzzz = 1"),
+    ("### `[edge]`", "[edge]\nzzzz = 1"),
+    ("### `[[appliance]]`", "[[appliance]]\nzzzz = 1"),
+    ("### `[[event]]`", "[[event]]\nzzzz = 1"),
+    ("### `[[expect]]`", "[[expect]]\nzzzz = 1"),
 ];
 
 fn reference() -> String {
@@ -69,12 +74,19 @@ fn every_table_has_its_section() {
             assert!(reference.contains(&format!("[{table}]")), "{table}");
         }
     }
-    assert_eq!(known("zzzz = 1\n[edge]"), ["azure", "edge", "expect"].map(str::to_owned).into());
+    let tables = ["appliance", "azure", "edge", "event", "expect", "time-scale"];
+    assert_eq!(known("zzzz = 1\n[edge]"), tables.map(str::to_owned).into());
 }
 
 #[test]
-fn every_outcome_of_an_expectation_is_named() {
+fn every_word_of_a_scenario_is_named() {
     let reference = reference();
-    let (_, outcomes) = reference.split_once("\n| outcome |").unwrap();
-    assert_eq!(named(&format!("|{outcomes}")), known("[[expect]]\noutcome = \"zzzz\""));
+    for (key, text) in [
+        ("outcome", "[[expect]]\noutcome = \"zzzz\""),
+        ("service", "[[expect]]\nservice = \"zzzz\""),
+        ("do", "[[event]]\ndo = \"zzzz\""),
+    ] {
+        let (_, words) = reference.split_once(&format!("\n| {key} |")).unwrap();
+        assert_eq!(named(&format!("|{words}")), known(text), "{key}");
+    }
 }

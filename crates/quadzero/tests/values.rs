@@ -353,7 +353,8 @@ fn deployment(text: &str) -> Deployment {
 
 #[test]
 fn every_key_of_a_gateway_arrives() {
-    let Deployment { azure, endpoints } = deployment(GATEWAY);
+    let Deployment { azure, endpoints, api } = deployment(GATEWAY);
+    assert_eq!(api, None, "off unless it is asked for");
     let gateway = &azure.gateways[0];
     assert_eq!(
         (gateway.name.as_str(), gateway.kind.name(), gateway.asn()),
@@ -461,7 +462,7 @@ fn every_key_of_several_gateways_arrives() {
         path: format!("{}/tests/coexisting.toml", env!("CARGO_MANIFEST_DIR")),
         text: COEXISTING.into(),
     };
-    let Deployment { azure, endpoints } = sound(source.gateway());
+    let Deployment { azure, endpoints, .. } = sound(source.gateway());
     let [hub, er, rs] = &azure.gateways[..] else { panic!("{azure:?}") };
     let (Kind::VirtualWan(wan), Kind::ExpressRoute(region), Kind::RouteServer(server)) =
         (&hub.kind, &er.kind, &rs.kind)

@@ -141,6 +141,11 @@ impl AdjRibIn {
         epoch.fresh + epoch.stale
     }
 
+    /// How many prefixes of a family that are not stale.
+    pub fn fresh_len_of(&self, family: Family) -> usize {
+        if family == Family::IPV4_UNICAST { self.ipv4.fresh } else { self.ipv6.fresh }
+    }
+
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
         self.routes.is_empty()

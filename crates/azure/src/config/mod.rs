@@ -17,6 +17,7 @@
 
 mod gateway;
 mod kind;
+mod network_interface;
 mod switches;
 mod vnet;
 
@@ -24,6 +25,7 @@ pub use gateway::{
     Circuit, Connection, Gateway, Instance, Link, MicrosoftPeering, Peering, Service, Site, Sku,
 };
 pub use kind::{ExpressRoute, Kind, Preference, RouteServer, VirtualWan, VpnGateway};
+pub use network_interface::NetworkInterface;
 pub use switches::{HoldTimeBehaviour, Switches, SystemDefault};
 pub use vnet::{
     AZURE_BASTION_SUBNET, AZURE_FIREWALL_MANAGEMENT_SUBNET, AZURE_FIREWALL_SUBNET, GATEWAY_SUBNET,

@@ -63,6 +63,8 @@ pub struct Subnet {
     pub routes: Vec<UserRoute>,
     /// The prefixes of the service endpoints that are switched on.
     pub service_endpoints: Vec<Ipv4Net>,
+    /// The network interfaces in it, by their names, where the derived name is not the one wanted.
+    pub network_interfaces: Vec<String>,
 }
 
 /// A user-defined route.
@@ -120,6 +122,7 @@ impl Subnet {
             propagate_gateway_routes: true,
             routes: Vec::new(),
             service_endpoints: Vec::new(),
+            network_interfaces: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::config::{Azure, SessionId};
 use crate::gateway::kind::Counted;
 use crate::gateway::{Heard, prefix_count};
+use ipnet::IpNet;
 use std::time::{Duration, Instant};
 
 /// Between two UPDATEs of one announcement passes less.
@@ -46,10 +47,12 @@ pub(super) fn excess(azure: &Azure, hearings: &[Hearing]) -> Vec<usize> {
 fn by_itself(azure: &Azure, hearing: &Hearing) -> bool {
     let id = hearing.heard.session;
     let limit = azure.gateways[id.gateway].limit(azure.connection(id));
-    let [v4, v6] = prefix_count([&hearing.heard.routes]);
+    // A set has each prefix once.
+    let all = hearing.heard.routes.len();
+    let v6 = hearing.heard.routes.iter().filter(|route| matches!(route.prefix, IpNet::V6(_))).count();
     let counted = match limit.counted {
         Counted::Gateway => 0,
-        Counted::Session => v4,
+        Counted::Session => all - v6,
         Counted::HeldAndIncoming => hearing.held_and_incoming,
     };
     counted > limit.most || v6 > limit.most_ipv6

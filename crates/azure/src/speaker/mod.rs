@@ -14,6 +14,7 @@
 //! said in BGP (identifiers, next hops) is always the former.
 
 mod limits;
+mod liveness;
 mod outage;
 pub(crate) mod personality;
 mod status;
@@ -24,7 +25,9 @@ use crate::effective::{EffectiveRoute, Listing};
 use crate::gateway::{AdvertisedRoute, LearnedRoute, PeerState, Table};
 use crate::rules::{self, Finding, Severity};
 use crate::verdict::Answer;
+use liveness::Liveness;
 use personality::personality;
+use quadzero_bfd::Peer as Bfd;
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::{Peer, Speaker};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -84,6 +87,8 @@ impl fmt::Display for Lines<'_> {
 struct Session {
     id: SessionId,
     peer: Peer,
+    /// On circuits.
+    bfd: Option<Arc<Bfd>>,
     /// Taken down by hand or by an outage, not to be started by the end of a penalty.
     stopped: AtomicBool,
 }
@@ -96,8 +101,9 @@ pub struct Mock {
     table: watch::Receiver<Arc<Table>>,
     started: Instant,
     outages: Mutex<JoinSet<()>>,
-    // Both end when they are dropped.
+    // All of them end when they are dropped.
     _thinking: JoinSet<()>,
+    _liveness: Liveness,
     _speakers: Vec<Speaker>,
 }
 
@@ -114,6 +120,7 @@ impl Mock {
         let table = Table::new(azure.clone(), &[]);
         let mut sessions = Vec::new();
         let mut wanted = Vec::new();
+        let mut liveness = Liveness::default();
         for id in azure.sessions() {
             let config = personality(&azure, id, endpoints);
             let address = config.transport.remote;
@@ -121,7 +128,8 @@ impl Mock {
             let speaker = &speakers[&(id.gateway, id.instance)];
             let peer =
                 speaker.add(config, receiver).map_err(|source| StartError::Socket { address, source })?;
-            sessions.push(Session { id, peer, stopped: AtomicBool::new(false) });
+            let bfd = liveness.guard(&azure, id, endpoints, &peer);
+            sessions.push(Session { id, peer, bfd, stopped: AtomicBool::new(false) });
             wanted.push(sender);
         }
         let sessions: Arc<[Session]> = sessions.into();
@@ -137,6 +145,7 @@ impl Mock {
             started: Instant::now(),
             outages: Mutex::default(),
             _thinking: thinking,
+            _liveness: liveness,
             _speakers: speakers.into_values().collect(),
         })
     }
@@ -201,9 +210,12 @@ impl Mock {
     }
 
     /// Withdraws everything, says why, and waits until the connections are closed: some seconds at the most.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         let peers = self.sessions.iter().map(|session| session.peer.clone());
         stop_all(peers, "the mock gateway stops").await;
+        // After the last words of BGP: some take a neighbor that stops its BFD for one that has failed.
+        let watched = self.sessions.iter().filter_map(|session| session.bfd.clone());
+        watched.map(|bfd| async move { bfd.stop().await }).collect::<JoinSet<()>>().join_all().await;
     }
 }
 

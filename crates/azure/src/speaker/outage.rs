@@ -1,10 +1,8 @@
-//! Instances that go away and come back (azure.md §8, row 22), and sessions that BFD ends (row 28).
+//! Instances that go away and come back (azure.md §8, row 22).
 
 use super::{Mock, Session, stop_all};
 use crate::config::SessionId;
-use crate::gateway::kind::Bfd;
 use crate::maintenance::{Cause, Schedule, Step};
-use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::Peer;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -61,25 +59,10 @@ impl Mock {
         lasts
     }
 
-    /// The sessions that are to be watched by BFD, with its parameters (azure.md §8, row 28).
-    pub fn bfd(&self) -> Vec<(SessionId, Bfd)> {
-        let azure = self.azure();
-        let of = |s: &Session| {
-            let manners = azure.gateways[s.id.gateway].kind.manners();
-            Some((s.id, manners.bfd(azure.connection(s.id))?))
-        };
-        self.sessions.iter().filter_map(of).collect()
-    }
-
-    /// BFD has lost the peer: the session ends now and not at the end of the hold time (RFC 5882 §4.2, Cease/10 of RFC
-    /// 9384), and is dialled again.
-    pub async fn lost_by_bfd(&self, id: SessionId) {
-        for session in self.sessions.iter().filter(|session| session.id == id) {
-            session.peer.stop(Notification::new(ErrorCode(6, 10))).await;
-            if !session.stopped.load(Ordering::Relaxed) {
-                session.peer.start();
-            }
-        }
+    /// Asks every peer for its routes once more, as Route Server does when a virtual network is added (RS-FAQ D, azure.md §8,
+    /// row 26).
+    pub fn ask_again(&self) {
+        self.sessions.iter().for_each(|session| session.peer.ask_again());
     }
 }
 
@@ -87,6 +70,7 @@ impl Mock {
 fn down<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<Peer> {
     let down = |session: &Session| {
         session.stopped.store(true, Ordering::Relaxed);
+        session.bfd.iter().for_each(|bfd| bfd.disable());
         session.peer.clone()
     };
     sessions.map(down).collect()
@@ -94,5 +78,6 @@ fn down<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<Peer> {
 
 fn up(session: &Session) {
     session.stopped.store(false, Ordering::Relaxed);
+    session.bfd.iter().for_each(|bfd| bfd.enable());
     session.peer.start();
 }

@@ -58,7 +58,8 @@ impl Mock {
 
     /// Whether an instance was taken down, or is away by an outage.
     pub fn is_down(&self, gateway: usize, instance: usize) -> bool {
-        self.of_instance(gateway, instance).any(|session| session.stopped.load(Ordering::Relaxed))
+        let mut sessions = self.of_instance(gateway, instance).peekable();
+        sessions.peek().is_some() && sessions.all(|session| session.stopped.load(Ordering::Relaxed))
     }
 
     fn session_row(&self, session: &Session) -> BgpPeerStatus {

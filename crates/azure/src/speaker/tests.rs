@@ -155,3 +155,20 @@ fn an_address_without_an_endpoint_is_itself_at_port_179() {
     let address: IpAddr = "10.1.0.4".parse().unwrap();
     assert_eq!(Endpoints::default().of(address), SocketAddr::new(address, 179));
 }
+
+#[tokio::test]
+async fn one_session_can_be_taken_down_alone() {
+    let (paris, oslo) = (Edge::new("127.51.255.13"), Edge::new("127.52.255.13"));
+    let mock = start(azure(), &[&paris, &oslo]);
+    let [to_paris, to_oslo] =
+        [(&paris, PARIS), (&oslo, OSLO)].map(|(edge, site)| edge.session(&mock, id(GW, 0, site), |_| ()));
+    to_paris.is_up().await;
+    to_oslo.is_up().await;
+    mock.take_down_session(id(GW, 0, PARIS)).await;
+    to_paris.until_told(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN).await;
+    assert!(states(&mock).contains(&("10.51.255.254".into(), PeerState::Stopped)));
+    assert!(!mock.is_down(GW, 0), "the instance has another session");
+    assert_eq!(to_oslo.peer.status().borrow().counters.dropped, 0);
+    mock.bring_up_session(id(GW, 0, PARIS));
+    to_paris.is_up().await;
+}

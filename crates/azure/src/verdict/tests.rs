@@ -29,7 +29,8 @@ fn a_default_forces_everything_on_premises_over_both_instances() {
     20.118.99.224: forced to on-premises through gw-0, connection paris (BGP next hop 10.51.255.254) and through gw-1, connection paris (BGP next hop 10.51.255.254)
       follows 0.0.0.0/0 -> VirtualNetworkGateway 10.1.0.4, gateway
       follows 0.0.0.0/0 -> VirtualNetworkGateway 10.1.0.5, gateway
-      activation fails (0xC004F074): the request is forced through on-premises, so its source is not a public address of Azure
+      then gateway gw: 0.0.0.0/0 by gw-0 to paris, gw-1 to paris
+      activation fails: error 0xC004F074: the request is forced through on-premises, so its source is not a public address of Azure
     "#);
 }
 
@@ -100,6 +101,77 @@ fn an_appliance_decides_for_itself_whether_activation_works() {
     let kms = ask(&nothing, KMS);
     assert_eq!(kms.verdict, Verdict::Appliance { address: ip("10.1.2.4") });
     assert!(matches!(kms.activation, Some(Activation::Depends(_))));
+}
+
+/// A subnet `nva` for the appliance 10.1.4.10, whose table has these routes.
+fn with_nva(mut azure: Azure, routes: &[(&str, NextHopType)]) -> Azure {
+    let mut nva = Subnet::new("nva", net("10.1.4.0/24"));
+    nva.routes = routes.iter().map(|(prefix, by)| user_route(prefix, *by)).collect();
+    azure.vnets[0].subnets.push(nva);
+    azure
+}
+
+fn after_nva(azure: Azure) -> Table {
+    table(azure, &[(id(0, 0, 0), &[("0.0.0.0/0", &[65001])]), (id(0, 1, 0), &[("0.0.0.0/0", &[65001])])])
+}
+
+/// azure.md §7.1, RS-TS D: the appliance learns its own default.
+#[test]
+fn an_appliance_that_learns_its_own_default_is_a_loop_until_its_subnet_has_another_way() {
+    let looped = after_nva(with_nva(only_route_server(), &[]));
+    let Verdict::Dropped { why } = ask(&looped, "198.51.100.7").verdict else { panic!("no loop") };
+    assert!(why.contains("loop"), "{why}");
+    let fixed = after_nva(with_nva(only_route_server(), &[("0.0.0.0/0", NextHopType::Internet)]));
+    let answer = ask(&fixed, "198.51.100.7");
+    assert_eq!((&answer.verdict, answer.source), (&Verdict::Internet, Seen::Azure));
+    assert!(matches!(
+        &answer.path[..],
+        [Stop::Gateway { .. }, Stop::Appliance { .. }, Stop::Interface { .. }]
+    ));
+}
+
+/// azure.md §6.4: an appliance in Azure may send activation out, if it translates.
+#[test]
+fn whether_an_appliance_translates_is_told_from_outside() {
+    let table = after_nva(with_nva(only_route_server(), &[("0.0.0.0/0", NextHopType::Internet)]));
+    let judged = |known: Option<bool>| {
+        let appliances = known.map(|translates| (ip("10.1.4.10"), translates)).into_iter().collect();
+        let beyond = Beyond { appliances, ..Beyond::default() };
+        table.nic("vm").unwrap().with(&beyond).ask(ip(KMS)).activation.unwrap().word()
+    };
+    assert_eq!([None, Some(true), Some(false)].map(judged), ["depends", "works", "fails"]);
+}
+
+/// azure.md §8, row 31: what VPN has is told as beaten.
+#[test]
+fn a_gateway_tells_the_paths_that_it_does_not_use() {
+    let table = table(
+        coexisting(false),
+        &[(id(0, 0, PARIS), &[("0.0.0.0/0", &[65010])]), (id(1, 0, 0), &[("0.0.0.0/0", &[65030])])],
+    );
+    let answer = ask(&table, "198.51.100.7");
+    let Stop::Gateway { beaten, hops, .. } = &answer.path[0] else { panic!("{answer}") };
+    assert_eq!((hops[0].gateway.as_str(), beaten.len()), ("er", 1));
+    assert!(beaten[0].gateway == "gw" && beaten[0].why.contains("ExpressRoute is preferred"), "{answer}");
+    let longer = after_paris(azure(), &["0.0.0.0/0"]);
+    assert!(matches!(&ask(&longer, KMS).path[0], Stop::Gateway { beaten, .. } if beaten.is_empty()));
+}
+
+#[test]
+fn one_of_two_sites_without_a_way_out_loses_some_flows() {
+    let said: &[(&str, &[u32])] = &[("0.0.0.0/0", &[65010])];
+    let table = table(azure(), &[(id(GW, 0, PARIS), said), (id(GW, 0, OSLO), said)]);
+    let site = |name: &str, exit| Site { name: name.into(), exit };
+    let sites = [
+        (ip("10.51.255.254").into(), site("paris", Exit::Translated)),
+        (ip("10.52.255.254").into(), site("oslo", Exit::Closed)),
+    ];
+    let beyond = Beyond { sites: sites.into(), ..Beyond::default() };
+    let answer = table.nic("vm").unwrap().with(&beyond).ask(ip("198.51.100.7"));
+    assert_eq!(answer.source, Seen::None);
+    assert_eq!(answer.lost.unwrap(), "some flows are lost: site oslo has no way to the Internet");
+    let at_home = table.nic("vm").unwrap().with(&beyond).ask(ip("10.60.0.1"));
+    assert_eq!((at_home.source, at_home.lost), (Seen::Private, None));
 }
 
 #[test]

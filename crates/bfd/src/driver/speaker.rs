@@ -184,7 +184,7 @@ impl Peer {
 
     /// Takes the session down for good, and returns when the other side has heard it, or would have noticed silence
     /// (RFC 5880 §6.8.16: a Detection Time).
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         let between = self.status.borrow().transmit_interval.unwrap_or_default();
         let detection_time = between * u32::from(self.multiplier.get());
         self.disable();

@@ -152,10 +152,14 @@ impl Peer {
     pub async fn stop(&self, notification: Notification) {
         let (told, heard) = oneshot::channel();
         self.shared.inbox.put(|held| held.wish = Some(Wish::Stop(notification, told)));
-        let mut status = self.status.clone();
+        let (mut status, mut ended) = (self.status.clone(), self.status.clone());
         let gone = async {
-            // Another wish may take the place of this one.
-            let _heard_or_replaced = heard.await;
+            tokio::select! {
+                // Another wish may take the place of this one.
+                _heard_or_replaced = heard => {}
+                // A dynamic peer may just have left, and hears nothing any more.
+                _ = ended.wait_for(|_| false) => return,
+            }
             let _gone = status.wait_for(|s| s.state == State::Idle && s.gone).await;
         };
         let _the_peer_may_be_stuck = tokio::time::timeout(STOP_WITHIN, gone).await;

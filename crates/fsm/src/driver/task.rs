@@ -68,7 +68,7 @@ pub(super) struct Task {
     told_lines: u32,
     left_out: u32,
     told_since: Instant,
-    /// When there is room again for what was not told: the state, or the table.
+    /// When there is room again for what was not told: the state, or the table, or the next dynamic peer of the address.
     tell_again_at: Option<Instant>,
     told_state: State,
     learned_untold: bool,
@@ -135,8 +135,8 @@ impl Task {
         let mut heard = false;
         loop {
             let more = self.settle();
-            if self.has_nothing_left() && self.registry.as_ref().is_some_and(|all| all.retire(&self.shared)) {
-                return self.span.in_scope(|| info!("dynamic neighbor gone"));
+            if self.retires() {
+                return self.tell(|| info!("dynamic neighbor gone"));
             }
             if heard {
                 // A peer that never stops talking must not keep the others, and the clock, from their turn. What it said is
@@ -147,6 +147,18 @@ impl Task {
             heard = matches!(woken, Woken::Ready(..));
             self.woken(woken);
         }
+    }
+
+    /// A dynamic peer of which there is nothing left goes, but not within a second that it has logged in: who comes and goes is
+    /// to be one peer with so many lines, and not a new one with each connection.
+    fn retires(&mut self) -> bool {
+        let Some(registry) = self.registry.as_ref().filter(|_| self.has_nothing_left()) else { return false };
+        let next = self.told_since + Duration::from_secs(1);
+        if now() < next {
+            self.tell_again_at = Some(next);
+            return false;
+        }
+        registry.retire(&self.shared)
     }
 
     /// Nothing is under way and nothing is waited for but a connection.
@@ -318,6 +330,10 @@ impl Task {
             _ => Ok(()),
         };
         let prepared = secured.and_then(|()| sockopt::set_hops(&stream, transport)).and_then(|()| {
+            // It may have been opened before this key, or any, was there.
+            if let Some(key) = self.shared.key() {
+                sockopt::set_md5(&stream, known_by(&self.shared.config).into(), Some(&key))?;
+            }
             Ok(Addresses { local: stream.local_addr()?.ip(), remote: stream.peer_addr()?.ip() })
         });
         match prepared {
@@ -576,6 +592,7 @@ fn log(event: &Event) {
             remote_as = n.remote_as.0,
             router_id = %n.router_id,
             hold_time = n.hold_time.seconds(),
+            peer_hold_time = n.peer_hold_time.seconds(),
             "session established"
         ),
         Event::Down(down @ Down::Sent(_)) if down.is_ours_to_want() => {

@@ -5,6 +5,7 @@ use super::{
     backoff::Backoff,
     negotiate::{self, LEAST_KEEPALIVE},
     outbound::{Encoded, Outbound, Sent},
+    restart::last_word,
 };
 use crate::PeerConfig;
 use bytes::{Bytes, BytesMut};
@@ -64,13 +65,19 @@ impl Ending {
             Self::Received(n) => (Down::Received(n.clone()), Bytes::new()),
             // Before our OPEN there is nothing to say (RFC 4271 §8.2.2, SendNOTIFICATIONwithoutOPEN).
             _ if connection.state().is_none() => (Down::Closed, Bytes::new()),
-            Self::Sent(n) | Self::Excess(n, _) | Self::Collision(n) | Self::Stopped(n) => {
-                let mut out = BytesMut::new();
-                Message::Notification(n.clone()).encode(&connection.dialect, &mut out);
-                (Down::Sent(n.clone()), out.freeze())
+            // It is for long: the peer should not keep our routes meanwhile (RFC 8538 §5.1).
+            Self::Excess(n, _) => {
+                said(last_word(n.clone(), connection.established().map(|n| &**n)), connection)
             }
+            Self::Sent(n) | Self::Collision(n) | Self::Stopped(n) => said(n.clone(), connection),
         }
     }
+}
+
+fn said(notification: Notification, connection: &Connection) -> (Down, Bytes) {
+    let mut out = BytesMut::new();
+    Message::Notification(notification.clone()).encode(&connection.dialect, &mut out);
+    (Down::Sent(notification), out.freeze())
 }
 
 #[derive(Debug)]

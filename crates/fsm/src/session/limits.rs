@@ -6,7 +6,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 use ipnet::IpNet;
 use quadzero_codec::{Announced, ErrorCode, Family, Notification};
 use quadzero_rib::{AdjRibIn, Change, RouteSet};
-use std::{collections::HashSet, fmt, sync::Arc, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::{Arc, MutexGuard},
+    time::Instant,
+};
 
 /// Which way prefixes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +105,7 @@ impl Session {
     pub(super) fn check_received(&mut self) -> Result<(), Ending> {
         let Some(limit) = self.config.max_prefixes else { return Ok(()) };
         for family in FAMILIES {
-            let prefixes = self.lock_learned().len_of(family);
+            let prefixes = self.counted().len(family);
             let filled = Filled { flow: Flow::Received, family, prefixes, limit };
             if limit.excess == Excess::Block && prefixes == limit.prefixes {
                 // Full, and maybe more was refused: that stays told.
@@ -115,6 +120,10 @@ impl Session {
         Ok(())
     }
 
+    fn counted(&self) -> Counted<'_> {
+        Counted { table: self.lock_learned(), without_stale: self.stale_until.is_some() }
+    }
+
     /// What may still be taken, where the rest is not ([`Excess::Block`]): prefixes that are there already, and new ones
     /// while there is room.
     pub(super) fn without_excess(&mut self, mut change: Change) -> Change {
@@ -122,7 +131,7 @@ impl Session {
             return change;
         };
         for family in FAMILIES {
-            let refused = keep_what_fits(&self.lock_learned(), &mut change, family, limit);
+            let refused = keep_what_fits(&self.counted(), &mut change, family, limit);
             if let Some(first) = refused.first() {
                 let prefixes = limit.prefixes + refused.len();
                 self.tell_filled(Filled { flow: Flow::Received, family, prefixes, limit });
@@ -201,24 +210,56 @@ fn cease(family: Family, limit: PrefixLimit) -> Notification {
     Notification::with_data(ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES, Bytes::from(data))
 }
 
-/// Takes the prefixes of the family that do not fit out of the change, and gives them back.
-fn keep_what_fits(table: &AdjRibIn, change: &mut Change, family: Family, limit: PrefixLimit) -> Vec<IpNet> {
+/// The table, as far as it counts against the limit.
+struct Counted<'a> {
+    table: MutexGuard<'a, AdjRibIn>,
+    /// What a restarted peer has not said again is kept by us, and not announced by it (RFC 4724 §4.2). It ends with one
+    /// restart, unlike what refreshes leave unsaid: those may begin time and again.
+    without_stale: bool,
+}
+
+impl Counted<'_> {
+    fn len(&self, family: Family) -> usize {
+        if self.without_stale { self.table.fresh_len_of(family) } else { self.table.len_of(family) }
+    }
+
+    fn holds(&self, prefix: &IpNet) -> bool {
+        self.table.get(prefix).is_some() && !(self.without_stale && self.table.is_stale(prefix))
+    }
+}
+
+/// Takes the prefixes of the family that do not fit out of the change, and gives them back. What is withdrawn and announced
+/// in one UPDATE is announced (RFC 4271 §4.3).
+fn keep_what_fits(
+    table: &Counted<'_>,
+    change: &mut Change,
+    family: Family,
+    limit: PrefixLimit,
+) -> Vec<IpNet> {
     let of_it = |prefix: &&IpNet| Family::of(prefix) == family;
-    let gone: HashSet<IpNet> =
-        change.withdrawn.iter().filter(of_it).filter(|p| table.get(p).is_some()).copied().collect();
-    let mut room = limit.prefixes.saturating_sub(table.len_of(family) - gone.len());
-    let mut refused = Vec::new();
+    let said: HashSet<IpNet> = change.announced.iter().flat_map(|group| &group.prefixes).copied().collect();
+    let gone: HashSet<&IpNet> = change
+        .withdrawn
+        .iter()
+        .filter(of_it)
+        .filter(|prefix| table.holds(prefix) && !said.contains(prefix))
+        .collect();
+    let mut room = limit.prefixes.saturating_sub(table.len(family) - gone.len());
+    let (mut judged, mut refused) = (HashMap::new(), Vec::new());
     for Announced { prefixes, .. } in &mut change.announced {
         prefixes.retain(|prefix| {
-            if !of_it(&prefix) || (table.get(prefix).is_some() && !gone.contains(prefix)) {
+            if !of_it(&prefix) || table.holds(prefix) {
                 return true;
             }
-            let fits = room > 0;
-            room -= usize::from(fits);
-            if !fits {
-                refused.push(*prefix);
-            }
-            fits
+            // Once, however often it is said.
+            *judged.entry(*prefix).or_insert_with(|| {
+                let fits = room > 0;
+                room -= usize::from(fits);
+                if !fits {
+                    refused.push(*prefix);
+                }
+                fits
+            })
         });
     }
     refused

@@ -388,6 +388,10 @@ impl Session {
 
     /// A connection is over. Where nothing else is under way, the peer goes to the state that follows.
     fn end(&mut self, now: Instant, direction: Direction, ending: Ending) {
+        if let Ending::Excess(notification, _) = &ending {
+            // The peer is not to go on where this one leaves off.
+            self.end(now, direction.other(), Ending::Stopped(notification.clone()));
+        }
         let Some(connection) = self.connections[direction as usize].take() else { return };
         let (down, last_words) = ending.parts(&connection);
         self.counters.messages_sent += u64::from(!last_words.is_empty());

@@ -18,6 +18,8 @@ pub struct Negotiated {
     pub router_id: RouterId,
     /// The Hold Time that holds.
     pub hold_time: HoldTime,
+    /// The one that the peer proposed.
+    pub peer_hold_time: HoldTime,
     /// Time between KEEPALIVEs, before jitter; `None` where Hold Time is 0.
     pub keepalive: Option<Duration>,
     /// Families that both offered.
@@ -100,6 +102,7 @@ pub fn negotiate(config: &PeerConfig, addresses: Addresses, open: Open) -> Resul
         remote_as: open.asn,
         router_id: open.router_id,
         hold_time,
+        peer_hold_time: open.hold_time,
         keepalive: keepalive(config, hold_time),
         route_refresh: both(switches.route_refresh, &Capability::RouteRefresh),
         graceful_restart: last_graceful_restart(open.capabilities),

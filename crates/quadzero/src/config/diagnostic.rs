@@ -14,6 +14,7 @@
 
 use super::secret;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use quadzero_azure::rules::Breach;
 use serde::Serialize;
 use std::ops::Range;
 
@@ -45,6 +46,8 @@ pub struct Diagnostic {
     pub related: Option<(Span, String)>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The rule of Azure's that it is about.
+    pub breach: Option<Breach>,
 }
 
 impl Diagnostic {
@@ -59,7 +62,7 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, span: Span, message: String) -> Self {
-        Self { severity, message, span, label: String::new(), related: None, hint: None }
+        Self { severity, message, span, label: String::new(), related: None, hint: None, breach: None }
     }
 
     /// What stands under the caret.

@@ -59,8 +59,8 @@ impl Kind {
 
     const fn tables(self) -> &'static [&'static str] {
         match self {
-            Self::Scenario => &["edge", "azure", "expect"],
-            Self::Gateway => &["gateway", "vnet"],
+            Self::Scenario => &["edge", "azure", "appliance", "event", "expect"],
+            Self::Gateway => &["gateway", "vnet", "api"],
             Self::Edge => &["bgp", "neighbor-defaults", "originate", "exception", "probe", "neighbor"],
         }
     }

@@ -219,7 +219,7 @@ macro_rules! record {
         }
     };
     (@example required $field:ident $Type:ty) => {
-        Some(<$Type as $crate::config::reader::Value>::line(&stringify!($field).replace('_', "-")))
+        Some(<$Type as $crate::config::reader::Value>::line(&$crate::config::reader::key(stringify!($field))))
     };
     (@example $need:ident $field:ident $Type:ty) => { None };
     (@type many $Type:ty) => { Vec<$Type> };
@@ -227,10 +227,32 @@ macro_rules! record {
     (@type $need:ident $Type:ty) => { Option<toml::Spanned<$Type>> };
     (@read flatten $table:ident $field:ident $Type:ty) => { <$Type>::fields($table) };
     (@read $need:ident $table:ident $field:ident $Type:ty) => {
-        $table.$need(&stringify!($field).replace('_', "-"))
+        $table.$need(&$crate::config::reader::key(stringify!($field)))
     };
 }
 pub(super) use record;
+
+/// The key of a field: a word of Rust's own, such as `do`, is `r#do` there.
+pub(super) fn key(field: &str) -> String {
+    field.trim_start_matches("r#").replace('_', "-")
+}
+
+/// One table, `[key]`, or several, `[[key]]`.
+#[derive(Clone, Debug)]
+pub(super) struct Several<T>(pub(super) Vec<T>);
+
+impl<T: Value> Value for Several<T> {
+    fn example() -> String {
+        T::example()
+    }
+
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        match node.get_ref() {
+            DeValue::Array(_) => Vec::read(node, out).map(Self),
+            _ => T::read(node, out).map(|only| Self(vec![only])),
+        }
+    }
+}
 
 /// What was a table.
 pub(super) trait Record {

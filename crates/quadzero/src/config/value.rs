@@ -358,6 +358,14 @@ fn prefix(text: &str) -> Result<IpNet, Problem> {
         );
         return Err(Problem::new(format!("{net} has host bits set"), hint));
     }
+    if let IpNet::V6(v6) = net
+        && v6.prefix_len() >= 96
+        && let Some(v4) = v6.addr().to_ipv4_mapped()
+    {
+        let message = format!("{net} is of IPv4-mapped IPv6 addresses (RFC 4291 §2.5.5.2)");
+        let hint = format!("write the IPv4 prefix: \"{v4}/{}\"", v6.prefix_len() - 96);
+        return Err(Problem::new(message, hint));
+    }
     Ok(net)
 }
 

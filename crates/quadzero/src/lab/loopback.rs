@@ -1,5 +1,6 @@
 //! Where the addresses of a scenario are on this machine.
 
+use super::line::Line;
 use crate::config::edge::{Edge, Neighbor};
 use quadzero_azure::config::Azure;
 use quadzero_azure::speaker::{Endpoints, Mock};
@@ -8,60 +9,82 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+/// A port where nobody listens.
+const NOBODY: u16 = 1;
+
 /// The socket address of each address that BGP speaks of. Both sides know each other by address alone, so each gets
 /// one of its own out of 127.179.0.0/16.
 #[derive(Default)]
-pub(super) struct Loopback(HashMap<IpAddr, SocketAddr>);
-
-/// What the edge is called on its side of a session.
-pub(super) fn edge_address(edge: &Edge, neighbor: &Neighbor) -> IpAddr {
-    let configured = neighbor.peer.own_address.or(neighbor.peer.transport.local);
-    configured.unwrap_or(IpAddr::V4(edge.router_id.get()))
+pub(super) struct Loopback {
+    /// Where each is.
+    at: HashMap<IpAddr, SocketAddr>,
+    /// Where edges are dialled that have a line.
+    by_line: HashMap<IpAddr, SocketAddr>,
 }
 
 impl Loopback {
     fn next(&self) -> Ipv4Addr {
-        let [high, low] = (self.0.len() as u16 + 1).to_be_bytes();
+        let [high, low] = (self.at.len() as u16 + 1).to_be_bytes();
         Ipv4Addr::new(127, 179, high, low)
     }
 
-    /// Makes the speaker listen for an address.
+    /// Makes the speaker listen for an address: where it did before, if it did.
     pub(super) fn listen(&mut self, speaker: &Speaker, address: IpAddr) -> io::Result<()> {
-        if !self.0.contains_key(&address) {
-            let bound = speaker.listen(SocketAddr::new(self.next().into(), 0))?;
-            self.0.insert(address, bound);
+        let before = self.at.get(&address).copied();
+        let bound = speaker.listen(before.unwrap_or(SocketAddr::new(self.next().into(), 0)))?;
+        self.at.insert(address, bound);
+        Ok(())
+    }
+
+    /// Lets the gateways reach an address of an edge by its line.
+    pub(super) fn reach(&mut self, address: IpAddr, line: &mut Line) -> io::Result<()> {
+        if let Some(at) = self.at.get(&address) {
+            self.by_line.insert(address, line.towards(*at)?);
         }
         Ok(())
     }
 
-    /// The addresses so far, and those of the gateways at ports that the system will pick.
+    /// The addresses so far, and those of the gateways at ports that the system will pick. A peer that is no edge of the
+    /// scenario has one where nobody answers: nothing is dialled that is not on loopback.
     pub(super) fn endpoints(&mut self, azure: &Azure) -> Endpoints {
         let gateways = azure.gateways.iter();
         let own = gateways.flat_map(|g| (0..g.instances.len()).flat_map(|i| g.addresses(i)));
-        for address in own.map(IpAddr::V4).collect::<Vec<_>>() {
-            if !self.0.contains_key(&address) {
-                self.0.insert(address, SocketAddr::new(self.next().into(), 0));
+        let own = own.map(|address| (IpAddr::V4(address), 0));
+        let peers = azure.sessions().map(|session| (azure.peer_address(session), NOBODY));
+        for (address, port) in own.chain(peers).collect::<Vec<_>>() {
+            if !self.at.contains_key(&address) {
+                self.at.insert(address, SocketAddr::new(self.next().into(), port));
             }
         }
-        Endpoints(self.0.clone())
+        Endpoints(self.at.iter().chain(&self.by_line).map(|(bgp, socket)| (*bgp, *socket)).collect())
     }
 
     /// The edge's peer, found on loopback instead of where the scenario says it is. A neighbor that is no instance of
-    /// the gateway keeps an address where nobody answers.
-    pub(super) fn moved(&self, edge: &Edge, neighbor: &Neighbor, gateway: &Mock) -> PeerConfig {
+    /// a gateway keeps an address where nobody answers.
+    pub(super) fn moved(
+        &self,
+        edge: &Edge,
+        neighbor: &Neighbor,
+        gateways: &[Mock],
+        line: Option<&mut Line>,
+    ) -> io::Result<PeerConfig> {
         let config = neighbor.peer.clone();
-        let own = edge_address(edge, neighbor);
+        let own = edge.address_towards(neighbor);
         let remote = match config.transport.remote.ip() {
-            IpAddr::V4(address) => gateway.endpoint(address),
+            IpAddr::V4(address) => gateways.iter().find_map(|gateway| gateway.endpoint(address)),
             IpAddr::V6(_) => None,
         };
-        let transport = Transport {
-            remote: remote.unwrap_or(SocketAddr::new(Ipv4Addr::new(127, 179, 255, 254).into(), 1)),
-            local: self.0.get(&own).map(SocketAddr::ip),
-            ttl: None,
-            min_ttl: None,
-            md5: None,
+        let remote = match (remote, line) {
+            (Some(remote), Some(line)) => Some(line.towards(remote)?),
+            (remote, _) => remote,
         };
-        PeerConfig { own_address: Some(own), transport, ..config }
+        let transport = Transport {
+            remote: remote.unwrap_or(SocketAddr::new(Ipv4Addr::new(127, 179, 255, 254).into(), NOBODY)),
+            local: self.at.get(&own).map(SocketAddr::ip),
+            md5: None,
+            // A TTL is never used up on loopback, but what arrives with too low a one is not taken.
+            ..config.transport
+        };
+        Ok(PeerConfig { own_address: Some(own), transport, ..config })
     }
 }

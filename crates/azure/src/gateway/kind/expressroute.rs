@@ -8,26 +8,17 @@ use crate::effective::DEFAULT;
 use crate::gateway::{Offer, Refusal};
 use crate::rules;
 use ipnet::{IpNet, Ipv4Net};
+use quadzero_bfd::Parameters;
 use quadzero_codec::{AsPath, Asn, Attributes, Community, HoldTime, NextHop, Segment};
 use quadzero_fsm::HoldNegotiation;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// More prefixes than this from Azure, and the connection of circuit and gateway goes down (ER-FAQ D).
 pub const MAX_FROM_AZURE: usize = 1000;
 
 /// The least Hold Time, in seconds (ER-BFD D).
 const LEAST_HOLD_TIME: u16 = 10;
-
-/// BFD as Microsoft's routers have it: 300 ms, three times (ER-BFD D; some saw 750 ms).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bfd {
-    /// Between two packets, sent and received.
-    pub interval: Duration,
-    /// So many lost ones are the end.
-    pub multiplier: u8,
-}
 
 impl Manners for ExpressRoute {
     fn asn(&self) -> Asn {
@@ -143,9 +134,9 @@ impl Manners for ExpressRoute {
         gateway.local_address(instance, connection)
     }
 
-    fn bfd(&self, connection: &Connection) -> Option<Bfd> {
-        let on = connection.circuit().is_some_and(|circuit| circuit.bfd);
-        on.then_some(Bfd { interval: Duration::from_millis(300), multiplier: 3 })
+    /// 300 ms three times, which is the default of BFD here (ER-BFD D; some saw 750 ms).
+    fn bfd(&self, connection: &Connection) -> Option<Parameters> {
+        connection.circuit().is_some_and(|circuit| circuit.bfd).then(Parameters::default)
     }
 }
 

@@ -13,7 +13,7 @@ mod route_server;
 mod virtual_wan;
 mod vpn;
 
-pub use expressroute::{Bfd, MAX_FROM_AZURE};
+pub use expressroute::MAX_FROM_AZURE;
 pub use route_server::MAX_PEERS;
 pub use virtual_wan::BETWEEN_HUBS;
 pub use vpn::MAX_PREFIXES;
@@ -21,6 +21,7 @@ pub use vpn::MAX_PREFIXES;
 use super::{Hop, Offer, Refusal};
 use crate::config::{Azure, Connection, Gateway, HoldTimeBehaviour, Kind};
 use ipnet::{IpNet, Ipv4Net};
+use quadzero_bfd::Parameters;
 use quadzero_codec::{AsPath, Asn, Attributes, HoldTime, NextHop, Origin};
 use quadzero_fsm::HoldNegotiation;
 use std::net::Ipv4Addr;
@@ -133,7 +134,7 @@ pub trait Manners {
     }
 
     /// BFD with the peer of a connection (azure.md §8, row 28).
-    fn bfd(&self, _connection: &Connection) -> Option<Bfd> {
+    fn bfd(&self, _connection: &Connection) -> Option<Parameters> {
         None
     }
 }

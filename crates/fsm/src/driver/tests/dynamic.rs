@@ -140,3 +140,59 @@ async fn a_key_that_was_wrong_is_right_with_the_next_dial() {
     there.change_key("127.0.30.6/32".parse().unwrap(), Md5Key::new(b"right").as_ref()).unwrap();
     wait(&here, "established", |s| s.state == State::Established).await;
 }
+
+/// A connection from this address that nobody has accepted yet.
+fn unaccepted(from: &str, router: SocketAddr, key: Option<&str>) -> socket2::Socket {
+    let mut transport = testing::config().transport;
+    (transport.remote, transport.local) = (router, Some(from.parse().unwrap()));
+    let key = key.and_then(|key| Md5Key::new(key.as_bytes()));
+    let socket = sockopt::dialler(&transport, key.as_ref()).unwrap();
+    socket.set_nonblocking(false).unwrap();
+    socket.connect(&router.into()).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket
+}
+
+/// Whoever stops all may do so at the moment when one leaves.
+#[tokio::test]
+async fn stopping_a_neighbor_that_has_just_left_waits_for_nothing() {
+    let (router, address, _wanted) = router("127.0.30.7", "127.0.38.0/24", None);
+    let connection = unaccepted("127.0.38.1", address, None);
+    until("known", || !router.peers().is_empty()).await;
+    let peer = router.peers().remove(0);
+    drop(connection);
+    until("gone", || router.peers().is_empty()).await;
+    timeout(LIMIT / 2, peer.stop(bye())).await.unwrap();
+}
+
+/// Who comes and goes is one neighbor, which may log so many lines a second, and not a new one with each connection.
+#[tokio::test]
+async fn a_neighbor_of_a_moment_is_known_for_a_second() {
+    let (router, address, _wanted) = router("127.0.30.8", "127.0.39.0/24", None);
+    let begun = tokio::time::Instant::now();
+    drop(unaccepted("127.0.39.1", address, None));
+    until("known", || !router.peers().is_empty()).await;
+    until("gone", || router.peers().is_empty()).await;
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+/// A connection has the key that holds when it is taken, and not the one, or none, of when it was opened.
+#[tokio::test]
+async fn a_key_holds_for_connections_that_were_not_taken_yet() {
+    for (at, range, from, old) in [
+        ("127.0.30.9", "127.0.42.0/24", "127.0.42.1", Some("old")),
+        ("127.0.30.9", "127.0.42.0/24", "127.0.42.2", None),
+        ("::1", "::/64", "::1", Some("old")),
+    ] {
+        let (router, address, _wanted) = router(at, range, old);
+        let socket = unaccepted(from, address, old);
+        let new = Md5Key::new(b"new");
+        router.change_key(range.parse().unwrap(), new.as_ref()).unwrap();
+        sockopt::set_md5(&socket, address.ip().into(), new.as_ref()).unwrap();
+        let mut stream = TcpStream::from_std(socket.into()).unwrap();
+        let branch = testing::mirrored(&testing::config());
+        stream.write_all(&crate::session::greeting(&branch)).await.unwrap();
+        until("known", || !router.peers().is_empty()).await;
+        wait(&router.peers()[0], "established", |s| s.state == State::Established).await;
+    }
+}

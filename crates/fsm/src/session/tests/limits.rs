@@ -110,6 +110,116 @@ fn a_limit_is_of_each_family() {
     assert_eq!(pair.ends[1].state(), State::Idle);
 }
 
+/// Both sides restart gracefully (RFC 4724); the peer that listens, 1, takes two prefixes and has two.
+fn restarting(excess: Excess) -> Pair {
+    let capabilities =
+        Capabilities { graceful_restart: crate::RestartTime::new(60), ..Capabilities::default() };
+    let left = PeerConfig { capabilities, ..config() };
+    let limit = Some(PrefixLimit::new(2, excess));
+    let right = PeerConfig { max_prefixes: limit, mode: Mode::Passive, ..mirrored(&left) };
+    let mut pair = Pair::new(left, right);
+    announce(&mut pair, ["0.0.0.0/0", "203.0.113.7/32"]);
+    pair.run(SECOND);
+    assert_eq!(pair.ends[1].learned().len(), 2);
+    pair
+}
+
+/// RFC 4724 §4.2: stale routes are ours to keep; the peer that is back has announced none of them.
+#[test]
+fn stale_routes_take_no_room_of_a_peer_that_has_restarted() {
+    for excess in [drop_for(None), Excess::Block, Excess::Warn] {
+        let mut pair = restarting(excess);
+        pair.cut();
+        announce(&mut pair, ["203.0.113.7/32", "203.0.113.8/32"]);
+        pair.run_until(MINUTE, |p| p.states() == [State::Established; 2]);
+        pair.run(SECOND);
+        assert_eq!(pair.ends[1].learned(), ["203.0.113.7/32", "203.0.113.8/32"], "{excess:?}");
+        assert_eq!(filled(&pair.ends[1]).iter().filter(|words| words.starts_with('3')).count(), 0);
+    }
+}
+
+/// RFC 7313 §4: nothing of a refresh that has begun is withdrawn, and beginning one again and again makes no room.
+#[test]
+fn what_a_refresh_has_not_said_again_yet_still_counts() {
+    let mut pair = taking(PrefixLimit::new(2, Excess::Block));
+    announce(&mut pair, ["0.0.0.0/0", "203.0.113.7/32"]);
+    let begin = quadzero_codec::RouteRefresh { family: Family::IPV4_UNICAST, subtype: 1 };
+    let mut octets = BytesMut::new();
+    Message::RouteRefresh(begin).encode(&Default::default(), &mut octets);
+    pair.input(1, Input::Bytes(Direction::Incoming, &octets));
+    announce(&mut pair, THREE);
+    assert_eq!(pair.ends[1].learned(), ["0.0.0.0/0", "203.0.113.7/32"]);
+}
+
+/// RFC 8538 §5.1: a peer that keeps our routes over any other NOTIFICATION is told not to.
+#[test]
+fn excess_is_a_hard_reset_where_notifications_are_covered_by_graceful_restart() {
+    let mut pair = restarting(drop_for(Some(MINUTE)));
+    pair.input(1, Input::Routes(routes(["198.51.100.0/24"])));
+    pair.run(SECOND);
+    announce(&mut pair, THREE);
+    assert_eq!(pair.ends[1].learned(), [""; 0]);
+    assert_eq!(pair.ends[0].learned(), [""; 0]);
+    let reason = "down: NOTIFICATION received: Cease: Hard Reset (6/9), \
+                  Cease: Maximum Number of Prefixes Reached (6/1)";
+    assert_eq!(pair.ends[0].story().last().map(String::as_str), Some(reason));
+}
+
+/// A peer that restarts gracefully may open a second connection (RFC 4724 §5): that is no way around the wait.
+#[test]
+fn another_connection_of_the_peer_ends_together_with_the_one_of_excess() {
+    let capabilities =
+        Capabilities { graceful_restart: crate::RestartTime::new(60), ..Capabilities::default() };
+    let left = PeerConfig { capabilities, mode: Mode::Passive, ..config() };
+    let limit = Some(PrefixLimit::new(1, drop_for(None)));
+    let right = PeerConfig { max_prefixes: limit, mode: Mode::Both, ..mirrored(&left) };
+    let mut pair = Pair::new(left, right);
+    pair.run(SECOND);
+    let addresses = Addresses { local: address(1), remote: address(0) };
+    pair.input(1, Input::Connected(Direction::Incoming, addresses));
+    let session = &mut pair.ends[1].session;
+    assert!(session.connections.iter().all(Option::is_some));
+    session.handle(pair.now, Input::Bytes(Direction::Outgoing, &update(&[], &[7, 8])));
+    assert!(session.connections.iter().all(Option::is_none));
+    assert_eq!((session.state(), session.deadline()), (State::Idle, None));
+}
+
+/// UPDATE with WITHDRAWN ROUTES and NLRI, both of /32s out of 203.0.113.0/24.
+fn update(withdrawn: &[u8], announced: &[u8]) -> Vec<u8> {
+    let nlri = |hosts: &[u8]| hosts.iter().flat_map(|host| [32, 203, 0, 113, *host]).collect::<Vec<_>>();
+    let attributes = [0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xFD, 0xF2, 0x40, 3, 4, 192, 0, 2, 1].as_slice();
+    let (withdrawn, announced) = (nlri(withdrawn), nlri(announced));
+    let length = 23 + withdrawn.len() + attributes.len() + announced.len();
+    let mut octets = vec![0xFF; 16];
+    octets.extend([0, length as u8, 2, 0, withdrawn.len() as u8]);
+    octets.extend(withdrawn);
+    octets.extend([0, attributes.len() as u8]);
+    octets.extend(attributes);
+    octets.extend(announced);
+    octets
+}
+
+/// RFC 4271 §4.3: what is withdrawn and announced in one UPDATE is announced; and a prefix is one, however often it is said.
+#[test]
+fn room_is_for_prefixes_and_not_for_how_often_they_are_said() {
+    let cases: [(&[u8], &[u8], &[u8]); 5] = [
+        (&[], &[7, 7, 8], &[7, 8]),
+        (&[], &[7, 8, 9, 8, 7], &[7, 8]),
+        (&[1], &[7, 8], &[7, 8]),
+        (&[7], &[9, 7], &[7, 8]),
+        (&[7, 7], &[9], &[8, 9]),
+    ];
+    for (withdrawn, announced, expected) in cases {
+        let mut pair = taking(PrefixLimit::new(2, Excess::Block));
+        if !withdrawn.is_empty() && announced != [7, 8] {
+            pair.input(1, Input::Bytes(Direction::Incoming, &update(&[], &[7, 8])));
+        }
+        pair.input(1, Input::Bytes(Direction::Incoming, &update(withdrawn, announced)));
+        let expected: Vec<_> = expected.iter().map(|host| format!("203.0.113.{host}/32")).collect();
+        assert_eq!(pair.ends[1].learned(), expected, "{withdrawn:?} {announced:?}");
+    }
+}
+
 /// The peer that dials, 0, is told no more prefixes than this.
 fn telling(excess: Excess) -> Pair {
     let left = PeerConfig { max_prefixes_out: Some(PrefixLimit::new(2, excess)), ..config() };

@@ -1,7 +1,6 @@
 //! The gateway's file as it is read.
 
-use crate::config::diagnostic::Diagnostic;
-use crate::config::reader::{Node, Value, record};
+use crate::config::reader::{Several, record};
 use crate::config::value::words;
 use ipnet::Ipv4Net;
 use quadzero_azure::config::{HoldTimeBehaviour, NextHopType, Preference, Sku, SystemDefault};
@@ -9,32 +8,30 @@ use quadzero_codec::{Asn, Community};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use toml::Spanned;
-use toml::de::DeValue;
 
 record! {
     /// The whole file, or the `[azure]` of a scenario.
     File {
         /// The gateways.
-        required gateway: Gateways,
+        required gateway: Several<Gateway>,
         /// The virtual networks; that of the gateways first.
         many vnet: Vnet,
+        /// Where questions are answered.
+        optional api: Api,
     }
 }
 
-/// `[gateway]`, or several `[[gateway]]`.
-#[derive(Clone, Debug)]
-pub(in crate::config) struct Gateways(pub(in crate::config) Vec<Gateway>);
-
-impl Value for Gateways {
-    fn example() -> String {
-        Gateway::example()
-    }
-
-    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
-        match node.get_ref() {
-            DeValue::Array(_) => Vec::read(node, out).map(Self),
-            _ => Gateway::read(node, out).map(|only| Self(vec![only])),
-        }
+record! {
+    /// `[api]`
+    Api {
+        /// The address and port of HTTP.
+        optional listen: SocketAddr,
+        /// Or a Unix socket.
+        optional socket: String,
+        /// Whether other machines may ask.
+        optional allow_remote: bool,
+        /// Whether POST is answered as Azure does, by telling where the answer will be.
+        optional long_running: bool,
     }
 }
 
@@ -201,6 +198,8 @@ record! {
         optional propagate_gateway_routes: bool,
         /// Prefixes of the service endpoints.
         optional service_endpoints: Vec<Ipv4Net>,
+        /// Names of the network interfaces in it.
+        optional network_interfaces: Vec<Spanned<String>>,
         /// Its route table.
         many route: UserRoute,
     }

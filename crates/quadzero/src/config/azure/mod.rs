@@ -4,17 +4,19 @@
 //! what one has as a rule: everything in the first network, the other networks peered to it, and with a hub in the file
 //! all networks connected to that.
 
+mod api;
 mod file;
 mod gateway;
 mod place;
 mod vnet;
 
+pub use api::{Api, At};
 pub(super) use file::File;
 
 use super::diagnostic::{Diagnostic, Span};
 use super::edge::{breach, unique};
 use super::get;
-use super::reader::closest;
+use super::reader::{Record, closest};
 use quadzero_azure::config::{Azure, Gateway, Vnet};
 use quadzero_azure::rules;
 use quadzero_azure::speaker::Endpoints;
@@ -28,6 +30,8 @@ pub struct Deployment {
     pub azure: Azure,
     /// Where instances listen and connections are dialled, where the file says so.
     pub endpoints: Endpoints,
+    /// Where questions are answered, if anywhere.
+    pub api: Option<Api>,
 }
 
 impl File {
@@ -48,12 +52,28 @@ impl File {
             gateways: gateways.into_iter().collect::<Option<_>>()?,
             vnets: vnets.into_iter().collect::<Option<_>>()?,
         };
+        let api = self.api.as_ref().and_then(|keys| api::api(keys.get_ref(), folder, out));
         for finding in rules::check(&azure) {
             out.push(breach(self.place(&finding), &finding.breach));
         }
         let endpoints =
             keys.iter().zip(&azure.gateways).flat_map(|(keys, own)| gateway::endpoints(keys, own));
-        Some(Deployment { endpoints: Endpoints(endpoints.collect()), azure })
+        Some(Deployment { endpoints: Endpoints(endpoints.collect()), azure, api })
+    }
+
+    /// What its gateways are called.
+    pub(super) fn gateway_names(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.gateways().iter().filter_map(|gateway| gateway.name.as_ref())
+    }
+
+    /// Those without a name.
+    pub(super) fn nameless_gateways(&self) -> impl Iterator<Item = Span> {
+        self.gateways().iter().filter(|gateway| gateway.name.is_none()).map(Record::span)
+    }
+
+    /// What its networks are called.
+    pub(super) fn vnet_names(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.vnet.iter().filter_map(|vnet| vnet.name.as_ref())
     }
 
     fn gateways(&self) -> &[file::Gateway] {
@@ -69,6 +89,9 @@ impl File {
             unique(gateway.connection.iter().filter_map(|c| c.name.as_ref()), "name", out);
         }
         unique(self.vnet.iter().filter_map(|v| v.name.as_ref()), "name", out);
+        let subnets = self.vnet.iter().flat_map(|vnet| &vnet.subnet);
+        let interfaces = subnets.flat_map(|s| s.network_interfaces.iter().flat_map(|list| list.get_ref()));
+        unique(interfaces, "network interface", out);
         for vnet in &self.vnet {
             unique(vnet.subnet.iter().filter_map(|s| s.name.as_ref()), "name", out);
             vnet.subnet

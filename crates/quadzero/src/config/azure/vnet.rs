@@ -71,6 +71,7 @@ fn subnet(keys: &file::Subnet) -> Option<Subnet> {
         propagate_gateway_routes: get(&keys.propagate_gateway_routes).unwrap_or(true),
         routes: routes?,
         service_endpoints: get(&keys.service_endpoints).unwrap_or_default(),
+        network_interfaces: plain(&keys.network_interfaces),
         ..Subnet::new(get(&keys.name)?, get(&keys.prefix)?)
     })
 }

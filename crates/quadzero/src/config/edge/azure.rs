@@ -25,7 +25,7 @@ pub(in crate::config) fn breach(span: Span, breach: &Breach) -> Diagnostic {
         Severity::Error => Diagnostic::error,
         Severity::Warning => Diagnostic::warning,
     };
-    from_words(new, span, &breach.to_string())
+    Diagnostic { breach: Some(breach.clone()), ..from_words(new, span, &breach.to_string()) }
 }
 
 /// One neighbor's side of the rules.

@@ -81,6 +81,12 @@ fn check_import(neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) {
         let hint = "max-prefixes = 1000 ends such a session; a connection of ExpressRoute announces no more than that";
         out.push(Diagnostic::warning(import.span(), message).hint(hint));
     }
+    if let Some(limit) = &neighbor.limits.max_prefixes
+        && (get(&neighbor.import) == Some(Import::None) || !neighbor.has("import"))
+    {
+        let message = "max-prefixes counts nothing: what the neighbor announces is not kept";
+        out.push(Diagnostic::warning(limit.span(), message).hint("import = \"all\" keeps it"));
+    }
 }
 
 /// A key that says how, without the limit that it is about.

@@ -72,6 +72,7 @@ impl File {
         }
         let bgp = self.bgp.as_ref()?.get_ref();
         let merged = neighbor::merged(self, out);
+        range::check_within(&merged, out);
         let probes = probe::probes(self, &merged, folder, out);
         // Where something is wrong already, that may be why nothing is left to announce.
         let whole = policy.as_ref().filter(|_| !self.originate.is_empty() && !has_error(out));
@@ -137,6 +138,14 @@ impl File {
 
 fn has_error(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+impl Edge {
+    /// What it is called on its side of a session: the address that it dials from, or else its identifier.
+    pub fn address_towards(&self, neighbor: &Neighbor) -> IpAddr {
+        let configured = neighbor.peer.own_address.or(neighbor.peer.transport.local);
+        configured.unwrap_or(IpAddr::V4(self.router_id.get()))
+    }
 }
 
 impl file::Neighbor {

@@ -81,7 +81,7 @@ pub(super) fn peer(
     let families = families(neighbor, address, out);
     let transport = transport(neighbor, address, md5, out);
     check_role(bgp, neighbor, out);
-    check_listening(bgp, neighbor, out);
+    check_listening(bgp, neighbor, address, out);
     let (max_prefixes, max_prefixes_out) = limits::limits(neighbor, out);
     let address = address?;
     let called = range.map_or_else(|| address.to_string(), |range| range.prefix.to_string());
@@ -262,14 +262,18 @@ fn check_role(bgp: &Bgp, neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) {
     }
 }
 
-fn check_listening(bgp: &Bgp, neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) {
-    if let (Some(mode), Some(listen)) = (&neighbor.mode, &bgp.listen)
-        && *mode.get_ref() == Mode::Passive
-        && listen.get_ref().is_empty()
-    {
-        let error = Diagnostic::error(mode.span(), "a passive neighbor, and nothing listens");
-        out.push(error.related(listen.span(), "never listen").hint("list an address in [bgp] listen"));
+/// Who dials us, and is not dialled, needs a listener of its family: `[::]` is none for IPv4.
+fn check_listening(bgp: &Bgp, neighbor: &file::Neighbor, address: Option<IpAddr>, out: &mut Vec<Diagnostic>) {
+    let passive = neighbor.mode.as_ref().filter(|mode| *mode.get_ref() == Mode::Passive);
+    let span = passive.map(Spanned::span).or(neighbor.range.as_ref().map(Spanned::span));
+    let (Some(span), Some(listen), Some(address)) = (span, &bgp.listen, address) else { return };
+    let sockets = listen.get_ref();
+    if sockets.iter().any(|socket| socket.get_ref().is_ipv4() == address.is_ipv4()) {
+        return;
     }
+    let label = if sockets.is_empty() { "never listen" } else { "none of its family" };
+    let error = Diagnostic::error(span, "a passive neighbor, and nothing listens");
+    out.push(error.related(listen.span(), label).hint("list an address in [bgp] listen"));
 }
 
 /// The TCP MD5 key, from its file or from the configuration itself.

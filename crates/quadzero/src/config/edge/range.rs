@@ -73,3 +73,42 @@ fn check(neighbor: &file::Neighbor, range: &Spanned<IpNet>, out: &mut Vec<Diagno
         }
     }
 }
+
+/// What is within a range, and is something else: the kernel has no exception from a key, and one address is of one neighbor.
+pub(super) fn check_within(neighbors: &[file::Neighbor], out: &mut Vec<Diagnostic>) {
+    for (at, range) in neighbors.iter().enumerate().filter(|(_, neighbor)| neighbor.range.is_some()) {
+        let others = neighbors.iter().enumerate().filter(|(other, _)| *other != at);
+        others.for_each(|(_, other)| check_pair(range, other, out));
+    }
+}
+
+fn check_pair(range: &file::Neighbor, other: &file::Neighbor, out: &mut Vec<Diagnostic>) {
+    let (Some(outer), Some(inner)) = (&range.range, whose(other)) else { return };
+    if other.address.is_some() && *outer.get_ref() == *inner.get_ref() {
+        let error =
+            Diagnostic::error(outer.span(), format!("{} is a neighbor already", outer.get_ref().addr()));
+        out.push(error.related(inner.span(), "here").hint("one of the two is enough"));
+    } else if outer.get_ref().contains(inner.get_ref())
+        && has_key(range)
+        && !has_key(other)
+        && get(&other.mode) != Some(Mode::Active)
+    {
+        let message =
+            "no key, within a range that has one: the kernel drops what dials from there without it";
+        let hint = match other.range {
+            Some(_) => "give it a password-file, too",
+            None => "give it a password-file, too, or mode = \"active\" to dial it alone",
+        };
+        out.push(Diagnostic::error(inner.span(), message).related(outer.span(), "the range").hint(hint));
+    }
+}
+
+/// The address or the range, as a prefix.
+fn whose(neighbor: &file::Neighbor) -> Option<Spanned<IpNet>> {
+    let address = neighbor.address.as_ref().map(|a| Spanned::new(a.span(), IpNet::from(*a.get_ref())));
+    address.or_else(|| neighbor.range.clone())
+}
+
+fn has_key(neighbor: &file::Neighbor) -> bool {
+    neighbor.has("password") || neighbor.has("password-file")
+}
