@@ -327,6 +327,72 @@ fn icmp_needs_a_group_and_not_a_capability_and_says_so_without() {
     wait_until("it is answered", PATIENCE, || said(&allowed, "up", "passed"));
 }
 
+/// Of another configuration, what is known stays known: a reload is no reason to withdraw. What a condition newly rests on is unknown,
+/// and the plan says what follows.
+#[test]
+fn need_8_a_reload_leaves_what_probes_know_and_with_it_the_default() {
+    let lab = Lab::new();
+    let capture = Capture::start(&lab.wire.left);
+    let daemon = lab.daemon(GOBGP);
+    let file = lab.wire.left.write("uplink-works", "");
+    let probe = |pace: &str| default_when(&format!("file = \"{}\"\n{pace}", file.display()));
+    let edge = lab.edge(&probe(FAST));
+    wait_for_default(&daemon);
+    let tell = |words: &[&str]| Quadzero::tell(&lab.wire.left, words).expect("the edge takes it");
+    let rewrite = |tables: &str| lab.wire.left.write("run.toml", &config(tables));
+
+    // It looks hourly now, and would have to do so three times.
+    rewrite(&probe("interval = \"1h\"\nfast-interval = \"1h\"\nttl = \"10h\"\ntimeout = \"1s\""));
+    assert!(tell(&["reload"]).contains("probe uplink looks otherwise, and goes on from what it knows"));
+    let shown = Quadzero::ask(&lab.wire.left, &["show", "probes"]).expect("it answers");
+    assert_eq!(
+        (&shown["probes"][0]["state"], &shown["conditions"][0]["holds"]),
+        (&"up".into(), &true.into())
+    );
+
+    rewrite(
+        &format!("{}[[probe]]\nname = \"other\"\ncommand = [\"/bin/false\"]\n", probe(FAST))
+            .replace("when = \"uplink\"", "when = { all = [\"uplink\", \"other\"] }"),
+    );
+    let plan = tell(&["reload", "--plan"]);
+    assert!(plan.contains("withdraws 0.0.0.0/0"), "{plan}");
+    assert!(plan.contains("probe other is added, and knows nothing yet"), "{plan}");
+    let withdrawals = format!("ip.src == {LEFT} && bgp.update.withdrawn_routes.length > 0");
+    assert_eq!(capture.so_far().count(&withdrawals), 0);
+    tell(&["reload"]);
+    wait_for_no_default(&daemon);
+    assert_eq!((edge.ups(), edge.downs()), (1, vec![]));
+}
+
+/// What people see at 3 a.m., and the same for programs.
+#[test]
+fn need_7_show_probes_and_why_name_the_probe_that_keeps_the_default_away() {
+    let lab = Lab::new();
+    let daemon = lab.daemon(FRR);
+    let originate = "[[originate]]\nprefix = \"10.1.0.0/16\"\n";
+    let _edge =
+        lab.edge(&format!("{}{originate}", default_when(&format!("file = \"uplink-works\"\n{FAST}"))));
+    daemon.wait_for_prefixes(1);
+    let ask = |words: &[&str]| Quadzero::tell(&lab.wire.left, words);
+    wait_until("the probe is down", PATIENCE, || {
+        ask(&["show", "probes"]).is_ok_and(|table| table.contains("fails: it is withdrawn"))
+    });
+    let table = ask(&["show", "probes"]).expect("it answers");
+    let folder = lab.wire.left.folder().display();
+    assert!(table.contains(&format!("uplink  file {folder}/uplink-works  down")), "{table}");
+    let why = ask(&["why", DEFAULT]).expect_err("it is not announced");
+    assert!(why.contains("STOP  condition     It depends on \"uplink\", which fails"), "{why}");
+    assert!(why.contains("quadzero show probes"), "{why}");
+    let unknown = ask(&["announce", "10.2.0.0/16", "when=nobody"]).expect_err("there is no such probe");
+    assert!(unknown.contains("no [[probe]] is called \"nobody\""), "{unknown}");
+    // By hand it may depend on a probe as well, and comes with it.
+    ask(&["announce", "10.2.0.0/16", "when=uplink"]).expect("there is such a probe");
+    lab.wire.left.write("uplink-works", "");
+    daemon.wait_for_prefixes(3);
+    let events = ask(&["show", "events"]).expect("it answers");
+    assert!(events.contains("\"uplink\" holds: probe \"uplink\" is up"), "{events}");
+}
+
 /// What a neighbor announces, as the condition of what it is told itself.
 #[test]
 fn a_learned_route_and_the_session_that_brings_it_are_probes() {
