@@ -71,7 +71,9 @@ impl Running {
     pub(crate) fn start(edge: Edge, path: &Path, history: History) -> Result<Self, Failure> {
         let by_hand = kept(edge.control.keep.as_deref()).map_err(failed)?;
         let health = foresee(&edge, &Reports::new());
-        let intent = Intent::new(&edge, &by_hand, Stage::Serving, health).map_err(failed)?;
+        let kept =
+            |error| failed(format!("what is kept of routes by hand does not go with the file: {error}"));
+        let intent = Intent::new(&edge, &by_hand, Stage::Serving, health).map_err(kept)?;
         let routes = intent.plan(edge.neighbors.iter());
         let router = Router::start_with(&edge, &routes, history.clone()).map_err(failed)?;
         let probes = Probes::start(&edge, &router);
