@@ -7,7 +7,7 @@
 //!   │ edge │◄──────►│ speaker: the sessions (tokio)         │      │ effective: rows of a NIC     │
 //!   └──────┘        │   gateway: what is accepted, best,    ├─────►│ verdict: where a packet goes │
 //!   ┌───────────┐   │            exchanged, shown and       │      │ service, kms: does it work   │
-//!   │ appliance │◄─►│            announced; kind: by whom   │      │ caveats: what breaks by it   │
+//!   │ appliance │◄─►│            announced; kind: by whom   │      │ security: who may leave      │
 //!   └───────────┘   └───────────────────▲───────────────────┘      └──────────────▲───────────────┘
 //!                                       └────────── config, checked by rules ─────┘
 //! ```
@@ -27,7 +27,6 @@
 //! lab, **I** inferred, **U** unconfirmed. What is unconfirmed is a switch ([`config::Switches`]). The README of this crate has the 36 rows of its
 //! §8, "Behaviour the mock must show", with their tests and switches.
 
-pub mod caveats;
 pub mod config;
 pub mod doctor;
 pub mod effective;
@@ -35,6 +34,7 @@ pub mod gateway;
 pub mod kms;
 pub mod maintenance;
 pub mod rules;
+pub mod security;
 pub mod service;
 pub mod speaker;
 pub mod verdict;

@@ -1,15 +1,28 @@
-//! What services of Azure need of the routing (azure.md §6.5), and whether they get it.
+//! What services of Azure need of the routing (azure.md §6.5), whether they get it, and which subnets break when a default
+//! is learned ([`Caveat`]).
 //!
 //! ```text
 //!   a source of Azure's             KMS, RHUI: others are not answered
-//!   Azure's own way, directly       Application Gateway, Bastion, Azure Firewall: their subnets' 0.0.0.0/0
-//!   the backbone, or Azure's way    Storage, SQL: over on-premises they come from an address that a firewall may refuse
-//!   the way that the question came  a connection from the Internet to the public address of a machine
+//!   Azure's own way, directly       what Azure manages from outside, by the 0.0.0.0/0 of its subnet or a longer route; an
+//!                                   answer to a client on the Internet
+//!   the backbone, or Azure's way    Storage, SQL, Key Vault: over on-premises they come from an address that a firewall may refuse
+//!   a way that lets it out          Backup, Entra ID, AKS and the like: a firewall on the way has to know them
 //!   any way, and one back           the Internet
 //! ```
+//!
+//! Some need others beside: a host of Azure Virtual Desktop is a Windows that has to be activated. What is asked for is the
+//! address of the question; what stands beside has well-known addresses.
 
+mod caveat;
+mod judgement;
+
+pub use caveat::Caveat;
+pub use judgement::Judgement;
+
+use crate::config::{AZURE_BASTION_SUBNET, AZURE_FIREWALL_SUBNET};
 use crate::kms;
-use crate::verdict::{Answer, Seen, Verdict};
+use crate::verdict::Answer;
+use judgement::Need;
 use serde::Serialize;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -28,6 +41,28 @@ pub enum Service {
     Storage,
     /// SQL Database by its public address.
     Sql,
+    /// Key Vault by its public address.
+    KeyVault,
+    /// Azure Backup by its public address.
+    Backup,
+    /// Microsoft Entra ID.
+    EntraId,
+    /// Windows Update.
+    WindowsUpdate,
+    /// Azure Virtual Desktop and Windows 365: a session host, towards `WindowsVirtualDesktop`.
+    VirtualDesktop,
+    /// A node of Azure Kubernetes Service, towards what its cluster needs.
+    Aks,
+    /// App Service Environment v2: the answers to its management.
+    AppServiceEnvironment,
+    /// API Management (classic) in a network: the answers to its management at port 3443.
+    ApiManagement,
+    /// HDInsight in a network: the answers to its health and management.
+    HdInsight,
+    /// Databricks in a network: its control plane, and what that stores in.
+    Databricks,
+    /// The management of SQL Managed Instance, from its subnet.
+    SqlManagedInstance,
     /// The management of an Application Gateway v2, from its subnet.
     ApplicationGateway,
     /// Azure Bastion, from its subnet.
@@ -38,47 +73,28 @@ pub enum Service {
     Rdp,
 }
 
-/// The update servers of RHUI 3 (RHUI D; RHUI 4 has more, on its live page).
-pub const RHUI_SERVERS: [Ipv4Addr; 5] = [
+/// The update servers of RHUI 3, Azure US Government's last (RHUI D; RHUI 4 has more, on its live page).
+pub const RHUI_SERVERS: [Ipv4Addr; 8] = [
     Ipv4Addr::new(13, 91, 47, 76),
     Ipv4Addr::new(40, 85, 190, 91),
     Ipv4Addr::new(52, 187, 75, 218),
     Ipv4Addr::new(52, 174, 163, 213),
     Ipv4Addr::new(52, 237, 203, 198),
+    Ipv4Addr::new(13, 72, 186, 193),
+    Ipv4Addr::new(13, 72, 14, 155),
+    Ipv4Addr::new(52, 244, 249, 194),
 ];
 
-/// Whether it works, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "outcome", content = "why", rename_all = "kebab-case")]
-pub enum Judgement {
-    /// It does.
-    Works(String),
-    /// It does not.
-    Fails(String),
-    /// It depends on something that routing does not tell.
-    Depends(String),
-}
+/// From where HDInsight is managed everywhere; each region adds a pair of its own (HDI D, 2019).
+pub const HD_INSIGHT: [Ipv4Addr; 4] = [
+    Ipv4Addr::new(168, 61, 49, 99),
+    Ipv4Addr::new(23, 99, 5, 239),
+    Ipv4Addr::new(168, 61, 48, 131),
+    Ipv4Addr::new(138, 91, 141, 162),
+];
 
-impl Judgement {
-    /// Whether it works for certain.
-    pub const fn works(&self) -> bool {
-        matches!(self, Self::Works(_))
-    }
-
-    /// In one word.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Works(_) => "works",
-            Self::Fails(_) => "fails",
-            Self::Depends(_) => "depends",
-        }
-    }
-
-    fn why(&self) -> &str {
-        let (Self::Works(why) | Self::Fails(why) | Self::Depends(why)) = self;
-        why
-    }
-}
+/// What all machines of public Azure activate at (KMS-NEW D).
+const ACTIVATION: [Ipv4Addr; 2] = [Ipv4Addr::new(20, 118, 99, 224), Ipv4Addr::new(40, 83, 235, 53)];
 
 impl Service {
     /// The service at a well-known address.
@@ -89,68 +105,83 @@ impl Service {
         RHUI_SERVERS.contains(&address).then_some(Self::Rhui)
     }
 
-    /// Whether it works for a packet with this answer.
-    pub fn judge(self, answer: &Answer) -> Judgement {
+    /// The service that lives in a subnet, where Azure has taken its name.
+    pub fn of_subnet(name: &str) -> Option<Self> {
+        match name {
+            AZURE_BASTION_SUBNET => Some(Self::Bastion),
+            AZURE_FIREWALL_SUBNET => Some(Self::Firewall),
+            _ => None,
+        }
+    }
+
+    /// What has to work beside that which is asked for, and where.
+    pub(crate) fn beside(self) -> Vec<(Self, Ipv4Addr)> {
         match self {
-            Self::Kms => from_azure(answer, "error 0xC004F074: "),
-            Self::Rhui => from_azure(answer, ""),
-            Self::ApplicationGateway | Self::Bastion | Self::Firewall => by_own_exit(
-                answer,
-                "its subnet has Azure's own way to the Internet",
-                "its subnet needs Azure's own way to the Internet, and has another one",
+            // APIM D, AVD F: Windows machines in the network.
+            Self::ApiManagement | Self::VirtualDesktop => ACTIVATION.map(|at| (Self::Kms, at)).into(),
+            Self::HdInsight => HD_INSIGHT.map(|at| (Self::HdInsight, at)).into(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether what leaves is the answer to somebody who began from outside: security groups, which remember, let it pass.
+    pub(crate) const fn is_an_answer(self) -> bool {
+        matches!(self, Self::Rdp | Self::AppServiceEnvironment | Self::ApiManagement | Self::HdInsight)
+    }
+
+    /// Whether it works for a packet with this answer; what stands beside is not asked.
+    pub fn judge(self, answer: &Answer) -> Judgement {
+        self.need().judge(answer)
+    }
+
+    /// The table of azure.md §6.5.
+    const fn need(self) -> Need {
+        match self {
+            Self::Internet => Need::AnyWay,
+            Self::Kms => Need::AzuresSource("error 0xC004F074: "),
+            Self::Rhui => Need::AzuresSource(""),
+            Self::Storage | Self::Sql | Self::KeyVault => Need::Welcome(
+                "its firewall must take the public address of on-premises; a service endpoint keeps it in Azure",
             ),
-            Self::Rdp => by_own_exit(
-                answer,
-                "the answer leaves the way that the question came",
+            Self::Backup | Self::EntraId | Self::WindowsUpdate => Need::LetOut(
+                "the firewall on the way must let it out; a user route of its service tag to Internet keeps it in Azure",
+            ),
+            Self::VirtualDesktop => Need::LetOut(
+                "the firewall on the way must let WindowsVirtualDesktop out; a user route of that tag to Internet spares it",
+            ),
+            Self::Aks => Need::LetOut(
+                "the cluster must have outbound type userDefinedRouting, and the firewall let out the names that it needs",
+            ),
+            Self::AppServiceEnvironment => Need::OwnWay(
+                "its management is answered by another way than it came: AppServiceManagement, or 0.0.0.0/0, has to go to \
+                 Internet, or gateway routes be kept out",
+            ),
+            Self::ApiManagement => Need::OwnWay(
+                "its management is answered by another way than it came: ApiManagement has to go to Internet",
+            ),
+            Self::HdInsight => Need::OwnWay(
+                "its health and management are answered by another way than they came: their addresses have to go to Internet",
+            ),
+            Self::Databricks => Need::OwnWay(
+                "AzureDatabricks, Sql, Storage and EventHub have to go to Internet, or to a service endpoint",
+            ),
+            Self::SqlManagedInstance => Need::OwnWay(
+                "its management has to go to Internet: by the routes that its service-aided subnet adds, or 0.0.0.0/0",
+            ),
+            Self::ApplicationGateway => Need::OwnWay(
+                "its management needs Azure's own way: 0.0.0.0/0 has to go to Internet, or gateway routes be kept out",
+            ),
+            Self::Bastion => Need::OwnWay(
+                "the default of its subnet must stay Internet, and no route table can make it so: use a network without a \
+                 learned default",
+            ),
+            Self::Firewall => Need::OwnWay(
+                "its own traffic needs Azure's own way: give its subnet 0.0.0.0/0 to Internet, or it a Management NIC",
+            ),
+            Self::Rdp => Need::OwnWay(
                 "the answer leaves by another way than the question came, and the client does not know its source",
             ),
-            Self::Storage | Self::Sql => by_backbone(answer),
-            Self::Internet => by_any_way(answer),
         }
-    }
-}
-
-fn from_azure(answer: &Answer, code: &str) -> Judgement {
-    match (&answer.doubt, answer.source) {
-        (Some(doubt), _) => Judgement::Depends(doubt.clone()),
-        (None, Seen::Azure) => Judgement::Works("the source is a public address of Azure".into()),
-        (None, _) if matches!(answer.verdict, Verdict::OnPremises { .. }) => Judgement::Fails(format!(
-            "{code}the request is forced through on-premises, so its source is not a public address of Azure"
-        )),
-        (None, _) => Judgement::Fails(format!("{code}the request does not reach the server")),
-    }
-}
-
-fn by_own_exit(answer: &Answer, works: &str, fails: &str) -> Judgement {
-    let directly = answer.verdict == Verdict::Internet && answer.path.is_empty();
-    if directly { Judgement::Works(works.into()) } else { Judgement::Fails(fails.into()) }
-}
-
-fn by_backbone(answer: &Answer) -> Judgement {
-    match &answer.verdict {
-        Verdict::ServiceEndpoint => Judgement::Works("over Azure's backbone, by the service endpoint".into()),
-        _ if answer.doubt.is_none() && answer.source == Seen::OnPremises => Judgement::Depends(
-            "its firewall must take the public address of on-premises; a service endpoint keeps it in Azure"
-                .into(),
-        ),
-        _ => by_any_way(answer),
-    }
-}
-
-fn by_any_way(answer: &Answer) -> Judgement {
-    match (&answer.doubt, &answer.lost, &answer.verdict) {
-        (_, Some(lost), _) => Judgement::Fails(lost.clone()),
-        (Some(doubt), ..) => Judgement::Depends(doubt.clone()),
-        (.., Verdict::Internet | Verdict::ServiceEndpoint | Verdict::OnPremises { .. }) => {
-            Judgement::Works("there is a way out, and one back".into())
-        }
-        (.., other) => Judgement::Fails(other.to_string()),
-    }
-}
-
-impl fmt::Display for Judgement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.word(), self.why())
     }
 }
 
@@ -162,6 +193,17 @@ impl fmt::Display for Service {
             Self::Rhui => "rhui",
             Self::Storage => "storage",
             Self::Sql => "sql",
+            Self::KeyVault => "key-vault",
+            Self::Backup => "backup",
+            Self::EntraId => "entra-id",
+            Self::WindowsUpdate => "windows-update",
+            Self::VirtualDesktop => "virtual-desktop",
+            Self::Aks => "aks",
+            Self::AppServiceEnvironment => "app-service-environment",
+            Self::ApiManagement => "api-management",
+            Self::HdInsight => "hd-insight",
+            Self::Databricks => "databricks",
+            Self::SqlManagedInstance => "sql-managed-instance",
             Self::ApplicationGateway => "application-gateway",
             Self::Bastion => "bastion",
             Self::Firewall => "firewall",

@@ -22,7 +22,9 @@ use crate::effective::{
 use crate::gateway::{GatewayRoute, Hop, Table};
 use crate::kms::{self, Activation};
 use crate::rules;
+use crate::security;
 use crate::service::{Judgement, Service};
+use ipnet::Ipv4Net;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -91,6 +93,7 @@ pub struct Answer {
 pub struct Nic<'a> {
     azure: &'a Azure,
     vnet: usize,
+    subnet: &'a Subnet,
     rows: Listing<EffectiveRoute>,
     /// Where its gateways stand, if it uses any.
     place: Option<Place>,
@@ -101,6 +104,10 @@ pub struct Nic<'a> {
 /// What is found out on the way.
 #[derive(Default)]
 struct Walk {
+    /// The subnet that it has left.
+    from: Ipv4Net,
+    /// Whether it is an answer, which security groups let pass.
+    is_an_answer: bool,
     path: Vec<Stop>,
     source: Option<Seen>,
     lost: Option<String>,
@@ -115,7 +122,7 @@ impl<'a> Nic<'a> {
         Some(Self::of(table, vnet, subnet))
     }
 
-    fn of(table: &'a Table, vnet: usize, subnet: &Subnet) -> Self {
+    fn of(table: &'a Table, vnet: usize, subnet: &'a Subnet) -> Self {
         let azure = table.azure();
         let place = azure.place_of(vnet);
         let routes = place.map_or(&[][..], |place| table.routes_at(place));
@@ -126,7 +133,7 @@ impl<'a> Nic<'a> {
         };
         let routes = routes.iter().filter(|route| takes_default || route.prefix != DEFAULT);
         let rows = effective_routes(azure, vnet, subnet, routes);
-        Self { azure, vnet, rows, place, table, beyond: None }
+        Self { azure, vnet, subnet, rows, place, table, beyond: None }
     }
 
     /// The same, with what is known of that which lies beyond.
@@ -142,13 +149,17 @@ impl<'a> Nic<'a> {
 
     /// Where a packet goes, and why.
     pub fn ask(&self, destination: Ipv4Addr) -> Answer {
-        let mut walk = Walk::default();
+        self.ask_for(destination, false)
+    }
+
+    fn ask_for(&self, destination: Ipv4Addr, is_an_answer: bool) -> Answer {
+        let mut walk = Walk { from: self.subnet.prefix, is_an_answer, ..Walk::default() };
         let (decision, verdict) = if PLATFORM_ADDRESSES.contains(&destination) {
             (Decision { winners: Vec::new(), beaten: Vec::new() }, Verdict::Platform)
         } else {
             self.step(destination, &mut walk)
         };
-        let Walk { path, source, mut lost, doubt } = walk;
+        let Walk { path, source, mut lost, doubt, .. } = walk;
         let source = source.unwrap_or(match &verdict {
             Verdict::Internet => Seen::Azure,
             Verdict::Vnet { .. } | Verdict::ServiceEndpoint | Verdict::Platform => Seen::Private,
@@ -164,21 +175,32 @@ impl<'a> Nic<'a> {
         answer
     }
 
-    /// Whether a service at an address works from here.
+    /// Whether a service at an address works from here, and what it needs beside.
     pub fn service(&self, service: Service, destination: Ipv4Addr) -> Judgement {
-        let mut subnets = self.azure.vnets[self.vnet].subnets.iter();
-        // With a Management NIC it may be forced like anything else (FW-NIC D).
-        if service == Service::Firewall && subnets.any(|s| s.name == AZURE_FIREWALL_MANAGEMENT_SUBNET) {
-            return Judgement::Works("it is managed through AzureFirewallManagementSubnet".into());
+        if let (Service::Firewall, Some(management)) = (service, self.management_nic()) {
+            return service.judge(&management.ask(destination)).of(AZURE_FIREWALL_MANAGEMENT_SUBNET);
         }
-        service.judge(&self.ask(destination))
+        let judge = |service: Service, at| service.judge(&self.ask_for(at, service.is_an_answer()));
+        let beside = service.beside().into_iter();
+        let beside = beside.map(|(other, at)| judge(other, at).of(format_args!("{other} at {at}")));
+        beside.fold(judge(service, destination), Judgement::and)
+    }
+
+    /// With a Management NIC a firewall may be forced like anything else (FW-NIC D).
+    fn management_nic(&self) -> Option<Self> {
+        let mut subnets = self.azure.vnets[self.vnet].subnets.iter();
+        let management = subnets.find(|subnet| subnet.name == AZURE_FIREWALL_MANAGEMENT_SUBNET)?;
+        Some(Self { beyond: self.beyond, ..Self::of(self.table, self.vnet, management) })
     }
 
     fn step(&self, destination: Ipv4Addr, walk: &mut Walk) -> (Decision, Verdict) {
         let decision = route(&self.rows.value, destination);
-        let verdict = match decision.winners.first() {
-            Some(row) => self.follow(row, destination, walk),
-            None => dropped("no route holds it"),
+        let group = if walk.is_an_answer { &[][..] } else { &self.subnet.security_rules };
+        let verdict = match (security::denied(group, &self.rows.value, destination), decision.winners.first())
+        {
+            (Some(rule), _) => dropped(&format!("security rule {} denies {}", rule.name, rule.to)),
+            (None, Some(row)) => self.follow(row, destination, walk),
+            (None, None) => dropped("no route holds it"),
         };
         (decision, verdict)
     }
@@ -316,10 +338,13 @@ impl Nic<'_> {
         walk.source = private.then_some(Seen::Private);
         let sites: BTreeSet<&Site> = hops.iter().filter_map(|hop| self.site(hop)).collect();
         let mut faults = Vec::new();
-        for Site { name, exit } in &sites {
+        for Site { name, exit, routes } in &sites {
             let exit = Some(*exit).filter(|exit| !private || *exit == Exit::Dead);
             walk.path.push(Stop::Site { name: name.clone(), exit });
-            let fault = exit.and_then(Exit::fault);
+            let fault = exit.and_then(Exit::fault).map(str::to_owned);
+            let no_way_back =
+                routes.as_ref().is_some_and(|routes| !routes.iter().any(|r| r.contains(&walk.from)));
+            let fault = fault.or(no_way_back.then(|| format!("has no route back to {}", walk.from)));
             faults.extend(fault.map(|fault| format!("site {name} {fault}")));
         }
         if !faults.is_empty() {

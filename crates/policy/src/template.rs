@@ -3,7 +3,7 @@
 use crate::{Condition, NeighborPolicy, OnFailure};
 use ipnet::IpNet;
 use quadzero_codec::{
-    AsPath, Attributes, Community, ExtendedCommunity, Family, LargeCommunity, NextHop, Origin,
+    AsPath, Asn, Attributes, Community, ExtendedCommunity, Family, LargeCommunity, NextHop, Origin,
 };
 use std::net::IpAddr;
 
@@ -23,6 +23,8 @@ pub struct Template {
     pub local_pref: Option<u32>,
     /// How often our AS stands in AS_PATH beyond what RFC 4271 §5.1.2 asks for.
     pub prepend: u8,
+    /// What stands in AS_PATH behind our own AS, as if it had been learned from there.
+    pub as_path: Vec<Asn>,
     /// COMMUNITIES.
     pub communities: Vec<Community>,
     /// EXTENDED COMMUNITIES.
@@ -81,7 +83,8 @@ impl Template {
         let local_pref = over.local_pref.or(self.local_pref).unwrap_or(DEFAULT_LOCAL_PREF);
         Attributes {
             origin: over.origin.unwrap_or(self.origin),
-            as_path: AsPath::default().prepended(neighbor.local_as, if internal { 0 } else { prepend }),
+            as_path: AsPath::sequence(self.as_path.iter().copied())
+                .prepended(neighbor.local_as, if internal { 0 } else { prepend }),
             next_hop: over.next_hop.filter(|hop| fits(hop, family)).unwrap_or(self.next_hop),
             med: down_med.or(over.med).or(self.med),
             local_pref: internal.then_some(local_pref),

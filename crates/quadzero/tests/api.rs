@@ -317,7 +317,7 @@ const EXPRESSROUTE: &str = r#"
     [[vnet]]
     name = "hub"
     address-space = ["10.1.0.0/16"]
-    subnet = [{ name = "vm", prefix = "10.1.1.0/24" }]
+    subnet = [{ name = "GatewaySubnet", prefix = "10.1.0.0/27" }, { name = "vm", prefix = "10.1.1.0/24" }]
 "#;
 
 /// The shape is that of Azure's `ExpressRouteCircuitRoutesTable`.
@@ -332,14 +332,24 @@ async fn a_circuit_shows_the_table_of_each_router() {
     let path = format!("{ARM}/expressRouteCircuits/madrid/peerings/AzurePrivatePeering/routeTables");
     let table = lab.get(&format!("{path}/secondary")).await;
     let row = json!({ "network": "10.0.0.0/16", "nextHop": "192.168.15.21", "locPrf": "", "weight": 0, "path": "65010" });
-    let mut own = row.clone();
-    own["nextHop"] = Value::Null;
-    has_shape(&table["value"], &[row, own]);
+    has_shape(&table["value"], &[row]);
+    let of_network = |row: &&Value| row["network"] == "10.1.0.0/16";
+    let own: Vec<&Value> = table["value"].as_array().unwrap().iter().filter(of_network).collect();
+    assert_eq!(own.iter().map(|row| &row["nextHop"]).collect::<Vec<_>>(), ["10.1.0.12", "10.1.0.13"]);
+    assert_eq!(own[0]["path"], "65515");
     let default =
         table["value"].as_array().unwrap().iter().find(|row| row["network"] == "0.0.0.0/0").unwrap();
     assert_eq!((&default["path"], &default["nextHop"]), (&json!("65010"), &json!("127.181.4.2")));
     let shown = lab.show(&["route-table", "-n", "madrid", "--path", "secondary", "-o", "table"]).await;
     assert!(shown.starts_with("Network"), "{shown}");
+    let summary = lab.get(&format!("{path}Summary/secondary")).await;
+    let row =
+        json!({ "neighbor": "10.1.0.12", "v": 4, "as": 65515, "upDown": "00:25:24", "statePfxRcd": "1" });
+    has_shape(&summary["value"], &[row]);
+    let customer = summary["value"].as_array().unwrap().iter().find(|row| row["as"] == 65010).unwrap();
+    assert_eq!(customer["statePfxRcd"], "2", "{customer}");
+    let shown = lab.show(&["route-table-summary", "--path", "secondary", "-o", "table"]).await;
+    assert!(shown.starts_with("Neighbor") && shown.contains("65515"), "{shown}");
     let missing = lab.ask(&format!("GET {path}/third HTTP/1.1\r\n")).await;
     assert!(missing.0.contains("404") && missing.1.contains("primary, secondary"), "{missing:?}");
 }
@@ -480,4 +490,53 @@ async fn the_doctor_asks_a_running_mock() {
     let findings = answer["findings"].as_array().unwrap();
     assert_eq!((findings.len(), &findings[0]["id"]), (1, &json!("inside-vnet")));
     assert_eq!(findings[0]["sessions"], json!(["gw/IN_0/paris", "gw/IN_1/paris"]));
+}
+
+const HUB: &str = r#"
+    [api]
+    listen = "127.0.0.1:0"
+    [gateway]
+    kind = "virtual-wan"
+    name = "west"
+    address-prefix = "10.100.0.0/24"
+    [[gateway.instance]]
+    address = "10.100.0.12"
+    listen = "NET.4:1790"
+    [[gateway.instance]]
+    address = "10.100.0.13"
+    listen = "NET.5:1790"
+    [[gateway.connection]]
+    name = "paris"
+    asn = 65010
+    address = "NET.1"
+    port = 1790
+    [[vnet]]
+    name = "blue"
+    address-space = ["10.11.0.0/16"]
+    subnet = [{ name = "vm", prefix = "10.11.1.0/24" }]
+"#;
+
+/// The shape is that of Azure's `VirtualHubEffectiveRoute`.
+#[tokio::test]
+async fn a_hub_shows_the_routes_of_its_table() {
+    let lab = Lab::start(12, HUB, Some(EDGE)).await;
+    lab.until_learned(4).await;
+    let asked =
+        ["hub-routes", "-g", "RG", "-n", "west", "--resource-type", "RouteTable", "--resource-id", "any"];
+    let shown: Value = serde_json::from_str(&lab.show(&asked).await).unwrap();
+    assert_eq!(shown, lab.get(&format!("{ARM}/virtualHubs/west/effectiveRoutes")).await);
+    let rows = shown["value"].as_array().unwrap();
+    let row = |prefix: &str| rows.iter().find(|row| row["addressPrefixes"] == json!([prefix])).unwrap();
+    let id =
+        |resource: &str| format!("/subscriptions/-/resourceGroups/-/providers/Microsoft.Network/{resource}");
+    let (own, gateway) = (id("virtualHubs/west/hubVirtualNetworkConnections/blue"), id("vpnGateways/west"));
+    let network = json!({ "addressPrefixes": ["10.11.0.0/16"], "nextHopType": "Virtual Network Connection",
+                          "nextHops": [own], "routeOrigin": own });
+    let default = json!({ "addressPrefixes": ["0.0.0.0/0"], "asPath": "65010", "nextHopType": "VPN_S2S_Gateway",
+                          "nextHops": [gateway], "routeOrigin": gateway });
+    assert_eq!((row("10.11.0.0/16"), row("0.0.0.0/0")), (&network, &default));
+    let table = lab.show(&["hub-routes", "-o", "table"]).await;
+    assert!(table.starts_with("AddressPrefixes") && table.contains("VPN_S2S_Gateway"), "{table}");
+    let missing = lab.ask("GET /virtualHubs/east/effectiveRoutes HTTP/1.1\r\n").await;
+    assert!(missing.0.contains("404") && missing.1.contains("west"), "{missing:?}");
 }

@@ -50,6 +50,8 @@ pub struct Connection {
     pub link: Link,
     /// "Propagate default route" (`enableInternetSecurity`) of a connection to a hub; off by default (VWAN-FAQ D).
     pub internet_security: bool,
+    /// Routers between the two speakers of BGP, each of which takes one from the TTL; a tunnel is none.
+    pub hops: u8,
 }
 
 /// What is on the other side of a connection.
@@ -206,7 +208,7 @@ impl Connection {
     /// A connection with a site, without static prefixes.
     pub fn site(name: impl Into<String>, asn: Asn, peer: IpAddr) -> Self {
         let site = Site { peer, static_prefixes: Vec::new() };
-        Self { name: name.into(), asn, link: Link::Site(site), internet_security: false }
+        Self { name: name.into(), asn, link: Link::Site(site), internet_security: false, hops: 0 }
     }
 
     /// The peer of an instance.

@@ -18,6 +18,7 @@
 mod gateway;
 mod kind;
 mod network_interface;
+mod security_rule;
 mod switches;
 mod vnet;
 
@@ -26,6 +27,7 @@ pub use gateway::{
 };
 pub use kind::{ExpressRoute, Kind, Preference, RouteServer, VirtualWan, VpnGateway};
 pub use network_interface::NetworkInterface;
+pub use security_rule::{SecurityRule, Target};
 pub use switches::{HoldTimeBehaviour, Switches, SystemDefault};
 pub use vnet::{
     AZURE_BASTION_SUBNET, AZURE_FIREWALL_MANAGEMENT_SUBNET, AZURE_FIREWALL_SUBNET, GATEWAY_SUBNET,

@@ -1,5 +1,6 @@
 //! A virtual network: its subnets, its peerings, its route tables.
 
+use super::SecurityRule;
 use ipnet::Ipv4Net;
 use quadzero_codec::Community;
 use std::net::Ipv4Addr;
@@ -63,6 +64,8 @@ pub struct Subnet {
     pub routes: Vec<UserRoute>,
     /// The prefixes of the service endpoints that are switched on.
     pub service_endpoints: Vec<Ipv4Net>,
+    /// The outbound rules of its network security group; none is no group.
+    pub security_rules: Vec<SecurityRule>,
     /// The network interfaces in it, by their names, where the derived name is not the one wanted.
     pub network_interfaces: Vec<String>,
 }
@@ -122,6 +125,7 @@ impl Subnet {
             propagate_gateway_routes: true,
             routes: Vec::new(),
             service_endpoints: Vec::new(),
+            security_rules: Vec::new(),
             network_interfaces: Vec::new(),
         }
     }

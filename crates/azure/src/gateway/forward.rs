@@ -2,7 +2,7 @@
 
 use super::Table;
 use super::kind::Class;
-use crate::config::{Place, Preference};
+use crate::config::{Gateway, Place, Preference};
 use crate::effective::DEFAULT;
 use ipnet::Ipv4Net;
 use quadzero_codec::Attributes;
@@ -110,6 +110,8 @@ impl Table {
             let reaches = |connection: usize| manners.reaches_vnets(&own.connections[connection]);
             let used = paths.iter().filter(|path| path.used && reaches(path.session.connection));
             let Some(first) = used.clone().next() else { continue };
+            let only = self.loses_multipath(own).then_some(first.session.connection);
+            let used = used.filter(|path| only.is_none_or(|only| path.session.connection == only));
             let hops = used.map(|p| own.hop(p.session.instance, p.session.connection, &p.attributes));
             routes.insert(*prefix, ((true, rank(first.attributes.as_path.hops())), hops.collect()));
         }
@@ -117,6 +119,13 @@ impl Table {
         let in_hub = matches!(own.place, Place::Hub(_));
         routes.extend(self.static_hops(gateway).into_iter().map(|(p, hops)| (p, ((!in_hub, rank(0)), hops))));
         routes
+    }
+
+    /// Beside a Route Server, ExpressRoute uses one of several connections that are equal: between the two it is lost that there
+    /// are more (RS-TS D). Both links of that one stay in use (I).
+    fn loses_multipath(&self, gateway: &Gateway) -> bool {
+        let mut beside = self.azure.gateways_at(gateway.place).map(|g| &self.azure.gateways[g].kind);
+        gateway.kind.is_expressroute() && beside.any(|kind| kind.route_server().is_some())
     }
 
     /// Static prefixes and Default Site have a way over every instance: each has a tunnel.

@@ -204,7 +204,7 @@ impl Table {
     }
 }
 
-fn address(next_hop: NextHop) -> Option<IpAddr> {
+pub(super) fn address(next_hop: NextHop) -> Option<IpAddr> {
     match next_hop {
         NextHop::Address(address) => Some(address),
         NextHop::Own | NextHop::WithLinkLocal(..) => None,
@@ -227,6 +227,6 @@ fn advertised_row(local: Ipv4Addr, route: &Route) -> Option<AdvertisedRoute> {
     })
 }
 
-fn joined(path: &AsPath) -> String {
+pub(super) fn joined(path: &AsPath) -> String {
     path.asns().map(|asn| asn.to_string()).collect::<Vec<_>>().join("-")
 }

@@ -20,15 +20,19 @@
 //! What differs between the kinds of gateways is in [`kind`].
 
 mod announce;
+mod circuit;
 mod decision;
 mod exchange;
 mod forward;
+mod hub;
 pub mod kind;
 mod listing;
 mod status;
 
+pub use circuit::{CircuitNeighbor, CircuitRoute};
 pub use exchange::Offer;
 pub use forward::{GatewayRoute, Hop};
+pub use hub::HubRoute;
 pub use listing::{AdvertisedRoute, LearnedOrigin, LearnedRoute, RouteServerListing};
 pub use status::{BgpPeerStatus, ConnectedDuration, PeerState};
 

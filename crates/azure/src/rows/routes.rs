@@ -93,6 +93,22 @@ fn row_23_weight_comes_before_the_path_on_expressroute() {
     assert_eq!((with(0), with(10)), (vec!["er/primary/madrid".into()], vec!["er/primary/lisbon".into()]));
 }
 
+/// Row 23, RS-TS D: beside a Route Server, one of several equal connections of ExpressRoute is used; azure.md §7.1.
+#[test]
+fn row_23_expressroute_beside_route_server_uses_one_of_equal_connections() {
+    let with = |beside: Option<Gateway>| {
+        let mut azure = only_expressroute();
+        azure.gateways[GW].connections.push(circuit("lisbon", 65031, 32));
+        azure.gateways.extend(beside);
+        let madrid: &[(&str, &[u32])] = &[(DEFAULT, &[65030])];
+        let lisbon: &[(&str, &[u32])] = &[(DEFAULT, &[65031])];
+        let said = [(id(GW, 0, MADRID), madrid), (id(GW, 1, MADRID), madrid), (id(GW, 0, 1), lisbon)];
+        ways(&table(azure, &said), GW, DEFAULT)
+    };
+    assert_eq!(with(None), ["er/primary/madrid", "er/secondary/madrid", "er/primary/lisbon"]);
+    assert_eq!(with(Some(route_server(false))), ["er/primary/madrid", "er/secondary/madrid"]);
+}
+
 /// Row 23, azure.md §1.5, U: MED decides only if switched on.
 #[test]
 fn row_23_med_decides_only_by_switch() {

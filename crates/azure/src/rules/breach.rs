@@ -2,7 +2,7 @@
 
 use super::{HOLD_TIME_SECONDS, Severity};
 use crate::config::NextHopType;
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use quadzero_codec::Asn;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -94,6 +94,17 @@ pub enum Breach {
     },
     /// azure.md §1.5.
     #[error(
+        "the path of {prefix} holds AS {gateway}, which is the gateway's own: it drops such a route without a word; strip that \
+         number from the path"
+    )]
+    GatewayInPath {
+        /// What would be announced.
+        prefix: IpNet,
+        /// Of the gateway.
+        gateway: Asn,
+    },
+    /// azure.md §1.5.
+    #[error(
         "{count} prefixes: Azure drops the session at more than {limit} from all peers together; announce fewer"
     )]
     TooManyPrefixes {
@@ -162,6 +173,14 @@ pub enum Breach {
         "next hop type {0} with an address: only VirtualAppliance has one, so remove it or change the type"
     )]
     AddressWithoutAppliance(NextHopType),
+    /// azure.md §4, caveats.
+    #[error("GatewaySubnet has a network security group: Azure does not support that, so remove its rules")]
+    GatewaySubnetSecurity,
+    /// Of a network security group.
+    #[error(
+        "security rule {0}: its priority is another rule's as well, or outside of 100 to 4096, so change it"
+    )]
+    SecurityPriority(String),
     /// Route tables hold one route a prefix.
     #[error("two user routes to {0} in one table: Azure takes one a prefix, so remove one")]
     UserRouteTwice(Ipv4Net),
@@ -251,6 +270,7 @@ impl Breach {
             | Self::ApipaOnOneSide { .. }
             | Self::Ttl(_)
             | Self::AnnouncedInsideVnet { .. }
+            | Self::GatewayInPath { .. }
             | Self::AnnouncedPlatform(_)
             | Self::FourOctetAsn(_)
             | Self::PrivateAsnOnMicrosoftPeering(_)

@@ -280,6 +280,12 @@ pub fn subnet(subnet: &Subnet, address_space: &[Ipv4Net]) -> Vec<Breach> {
             breaches.push(Breach::UserRouteTwice(route.prefix));
         }
     }
+    for (i, rule) in subnet.security_rules.iter().enumerate() {
+        let mut earlier = subnet.security_rules[..i].iter();
+        if !(100..=4096).contains(&rule.priority) || earlier.any(|other| other.priority == rule.priority) {
+            breaches.push(Breach::SecurityPriority(rule.name.clone()));
+        }
+    }
     if subnet.routes.len() > 400 {
         breaches.push(Breach::TooManyUserRoutes(subnet.routes.len()));
     }
@@ -298,6 +304,9 @@ fn by_its_name(subnet: &Subnet) -> Vec<Breach> {
             }
             if !subnet.propagate_gateway_routes {
                 breaches.push(Breach::GatewaySubnetPropagation);
+            }
+            if !subnet.security_rules.is_empty() {
+                breaches.push(Breach::GatewaySubnetSecurity);
             }
         }
         AZURE_BASTION_SUBNET if !subnet.routes.is_empty() || !subnet.propagate_gateway_routes => {

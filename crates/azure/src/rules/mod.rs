@@ -11,8 +11,8 @@ pub use breach::Breach;
 pub use deployment::{At, Finding, check, subnet, user_route};
 
 use crate::effective::PLATFORM_ADDRESSES;
-use ipnet::Ipv4Net;
-use quadzero_codec::{Asn, HoldTime};
+use ipnet::{IpNet, Ipv4Net};
+use quadzero_codec::{AsPath, Asn, HoldTime};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -171,6 +171,14 @@ pub fn announced(prefix: Ipv4Net, address_space: &[Ipv4Net]) -> Result<(), Breac
     let platform =
         prefix.addr().is_link_local() || PLATFORM_ADDRESSES.iter().any(|a| prefix == Ipv4Net::from(*a));
     if platform { Err(Breach::AnnouncedPlatform(prefix)) } else { Ok(()) }
+}
+
+/// The path that an edge would announce to a gateway of AS `gateway`.
+///
+/// # Errors
+/// A path that holds the gateway's own AS is a loop to it, and dropped without a word.
+pub fn path(prefix: IpNet, path: &AsPath, gateway: Asn) -> Result<(), Breach> {
+    if path.contains(gateway) { Err(Breach::GatewayInPath { prefix, gateway }) } else { Ok(()) }
 }
 
 /// How many prefixes a gateway is sent.

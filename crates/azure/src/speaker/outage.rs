@@ -3,7 +3,6 @@
 use super::{Mock, Session, stop_all};
 use crate::config::SessionId;
 use crate::maintenance::{Cause, Schedule, Step};
-use quadzero_fsm::Peer;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,7 +14,7 @@ const MAINTENANCE: &str = "maintenance of the instance";
 impl Mock {
     /// Takes one instance down, as maintenance does, and says so to its peers. The other one stays (HA D).
     pub async fn take_down(&self, gateway: usize, instance: usize) {
-        stop_all(down(self.of_instance(gateway, instance)), MAINTENANCE).await;
+        say_good_bye(self.of_instance(gateway, instance)).await;
     }
 
     /// Brings an instance back.
@@ -25,7 +24,7 @@ impl Mock {
 
     /// Takes one session down, and says so to its peer: one link of one circuit, one tunnel.
     pub async fn take_down_session(&self, id: SessionId) {
-        stop_all(down(self.sessions.iter().filter(|session| session.id == id)), MAINTENANCE).await;
+        say_good_bye(self.sessions.iter().filter(|session| session.id == id)).await;
     }
 
     /// Brings a session back.
@@ -48,8 +47,8 @@ impl Mock {
         let act = async move |step| {
             let own = sessions.iter().filter(|s| (s.id.gateway, s.id.instance) == (gateway, instance));
             match step {
-                Step::Away(Cause::Planned) => stop_all(down(own), MAINTENANCE).await,
-                Step::Away(Cause::Unplanned) => down(own).iter().for_each(Peer::vanish),
+                Step::Away(Cause::Planned) => say_good_bye(own).await,
+                Step::Away(Cause::Unplanned) => own.for_each(vanish),
                 Step::Back => own.for_each(up),
             }
         };
@@ -66,14 +65,21 @@ impl Mock {
     }
 }
 
-/// Marks sessions as taken down; whom that concerns.
-fn down<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<Peer> {
-    let down = |session: &Session| {
-        session.stopped.store(true, Ordering::Relaxed);
-        session.bfd.iter().for_each(|bfd| bfd.disable());
-        session.peer.clone()
-    };
-    sessions.map(down).collect()
+/// BFD stops after the last words of BGP: some take a neighbor that stops its BFD for one that has failed, and would not
+/// hear them.
+async fn say_good_bye(sessions: impl Iterator<Item = &Session>) {
+    let sessions: Vec<&Session> = sessions.collect();
+    sessions.iter().for_each(|session| session.stopped.store(true, Ordering::Relaxed));
+    stop_all(sessions.iter().map(|session| session.peer.clone()), MAINTENANCE).await;
+    // It may have been brought back meanwhile.
+    let away = sessions.iter().filter(|session| session.stopped.load(Ordering::Relaxed));
+    away.flat_map(|session| &session.bfd).for_each(|bfd| bfd.disable());
+}
+
+fn vanish(session: &Session) {
+    session.stopped.store(true, Ordering::Relaxed);
+    session.bfd.iter().for_each(|bfd| bfd.disable());
+    session.peer.vanish();
 }
 
 fn up(session: &Session) {

@@ -50,8 +50,10 @@ pub(crate) fn personality(azure: &Azure, id: SessionId, endpoints: &Endpoints) -
         transport: Transport {
             remote: endpoints.of(azure.peer_address(id)),
             local: (!source.is_unspecified()).then_some(source),
-            ttl: Some(switches.ttl),
-            min_ttl: None,
+            // What lies between has taken from the TTL of what arrives: on a shorter way the kernel drops what would have been
+            // lost on the real one, and we send with what would have been left.
+            ttl: Some(switches.ttl.saturating_sub(connection.hops).max(1)),
+            min_ttl: (connection.hops > 0).then(|| connection.hops.saturating_add(1)),
             md5: connection.circuit().and_then(|circuit| circuit.key.clone()),
         },
     }

@@ -1,8 +1,9 @@
 //! The state of the sessions, as Azure tells it.
 
 use super::{Mock, Session};
+use crate::config::SessionId;
 use crate::effective::Listing;
-use crate::gateway::{BgpPeerStatus, ConnectedDuration, PeerState};
+use crate::gateway::{BgpPeerStatus, CircuitNeighbor, ConnectedDuration, PeerState};
 use quadzero_fsm::State;
 use std::sync::atomic::Ordering;
 
@@ -22,6 +23,28 @@ impl Mock {
                 .chain(sessions.map(|session| self.session_row(session)))
         };
         Listing { value: instances.flat_map(rows).collect() }
+    }
+
+    /// What `az network express-route list-route-tables-summary` prints of the router at a link: the instances of the gateway
+    /// behind it, and the customer.
+    ///
+    /// # Panics
+    /// If there is no such gateway.
+    pub fn circuit_summary(&self, id: SessionId) -> Listing<CircuitNeighbor> {
+        let azure = self.azure();
+        let (neighbor, asn) = (azure.peer_address(id), azure.connection(id).asn.0);
+        let of_link = self.sessions.iter().filter(|session| session.id == id).map(|session| {
+            let status = session.peer.status();
+            let status = status.borrow();
+            match status.state {
+                State::Established => {
+                    CircuitNeighbor::up(neighbor, asn, status.since.elapsed(), status.prefixes_received)
+                }
+                state => CircuitNeighbor::down(neighbor, asn, state.to_string()),
+            }
+        });
+        let gateway = self.table.borrow().gateway_neighbors(id, self.started.elapsed());
+        Listing { value: gateway.into_iter().chain(of_link).collect() }
     }
 
     pub(super) fn of_instance(&self, gateway: usize, instance: usize) -> impl Iterator<Item = &Session> {

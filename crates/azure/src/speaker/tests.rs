@@ -172,3 +172,29 @@ async fn one_session_can_be_taken_down_alone() {
     mock.bring_up_session(id(GW, 0, PARIS));
     to_paris.is_up().await;
 }
+
+/// azure.md §7.1: what does not live long enough to arrive, whoever dials. The kernel drops it here by its TTL, as the routers
+/// between would.
+#[tokio::test]
+async fn a_router_between_takes_one_from_the_ttl() {
+    let mut azure = only_paris();
+    azure.gateways[GW].connections[PARIS].hops = 2;
+    for (host, mode) in [("127.51.255.40", Mode::Active), ("127.51.255.41", Mode::Passive)] {
+        let edge = Edge::new(host);
+        let mock = start(azure.clone(), &[&edge]);
+        let with_ttl = |instance, ttl| {
+            edge.peer(&mock, ip(instance), |config| {
+                (config.mode, config.transport.ttl) = (mode, Some(ttl));
+            })
+        };
+        let short = with_ttl("10.1.0.4", 2);
+        // Its dial is refused; of the gateway's own dial it hears the OPEN, and is not heard.
+        short
+            .until(|status| status.last_down == Some(Down::Closed) || status.state == State::OpenConfirm)
+            .await;
+        with_ttl("10.1.0.5", 3).is_up().await;
+        assert_eq!(short.peer.status().borrow().counters.established, 0, "{mode:?}");
+        let heard = mock.sessions[0].peer.status().borrow().counters.messages_received;
+        assert!(heard == 0 || mode == Mode::Active, "an edge that only dials says so to who dials it");
+    }
+}

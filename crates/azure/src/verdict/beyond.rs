@@ -1,8 +1,9 @@
 //! What lies beyond the virtual networks, and what no route of Azure tells: whether on-premises has a way out and an
 //! address for it, whether anybody is there at all, and whether an appliance translates.
 
+use ipnet::Ipv4Net;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -23,6 +24,8 @@ pub struct Site {
     pub name: String,
     /// Its way to the Internet.
     pub exit: Exit,
+    /// Where its router has routes into Azure; none is wherever it needs one.
+    pub routes: Option<BTreeSet<Ipv4Net>>,
 }
 
 /// A way from on-premises to the Internet.

@@ -161,7 +161,7 @@ fn a_gateway_tells_the_paths_that_it_does_not_use() {
 fn one_of_two_sites_without_a_way_out_loses_some_flows() {
     let said: &[(&str, &[u32])] = &[("0.0.0.0/0", &[65010])];
     let table = table(azure(), &[(id(GW, 0, PARIS), said), (id(GW, 0, OSLO), said)]);
-    let site = |name: &str, exit| Site { name: name.into(), exit };
+    let site = |name: &str, exit| Site { name: name.into(), exit, routes: None };
     let sites = [
         (ip("10.51.255.254").into(), site("paris", Exit::Translated)),
         (ip("10.52.255.254").into(), site("oslo", Exit::Closed)),

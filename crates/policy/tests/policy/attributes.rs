@@ -124,3 +124,13 @@ fn what_is_for_customers_only_is_marked_with_our_as() {
     assert_eq!(said(&policy, &neighbor, DEFAULT).only_to_customer, Some(Asn(65010)));
     assert_eq!(said(&policy, &gateway(), DEFAULT).only_to_customer, None);
 }
+
+/// RFC 4271 §5.1.2: ours is put in front of what was learned, and within our own AS nothing is.
+#[test]
+fn a_path_that_was_learned_elsewhere_stands_behind_our_as() {
+    let template = Template { as_path: vec![Asn(65020), Asn(65515)], prepend: 1, ..Template::default() };
+    let policy = policy(&[Origination { template, ..origination("default", DEFAULT) }], &[]);
+    let path = |neighbor| said(&policy, &neighbor, DEFAULT).as_path;
+    assert_eq!(path(gateway()), AsPath::sequence([65010, 65010, 65020, 65515].map(Asn)));
+    assert_eq!(path(internal()), AsPath::sequence([65020, 65515].map(Asn)));
+}

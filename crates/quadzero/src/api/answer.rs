@@ -2,7 +2,7 @@
 
 use super::{Question, Serving};
 use axum::http::StatusCode;
-use quadzero_azure::config::{Azure, Connection, Gateway, Peering};
+use quadzero_azure::config::{Azure, Connection, Gateway, Peering, SessionId};
 use quadzero_azure::doctor;
 use quadzero_azure::gateway::{AdvertisedRoute, RouteServerListing};
 use quadzero_azure::maintenance::Cause;
@@ -97,7 +97,13 @@ pub(super) fn answer(serving: &Serving, question: &Question, given: &Given) -> R
             let (server, peer) = peering_of(&azure, server, peering)?;
             value(&advertised_to(mock, &azure.gateways[server], server, peer))
         }
-        Question::RouteTable(circuit, peering, path) => route_table(mock, &azure, circuit, peering, path)?,
+        Question::RouteTable(circuit, peering, path) => {
+            value(&mock.table().borrow().circuit_routes(link_of(&azure, circuit, peering, path)?))
+        }
+        Question::RouteTableSummary(circuit, peering, path) => {
+            value(&mock.circuit_summary(link_of(&azure, circuit, peering, path)?))
+        }
+        Question::HubRoutes(hub) => value(&mock.table().borrow().hub_routes(named_hub(&azure, hub)?)),
         Question::Maintenance(name) => maintenance(mock, gateway(name)?, given)?,
         Question::Refused(name) => refused(mock, gateway(name)?),
         Question::Gateways => json!({ "value": azure.gateways.iter().map(described).collect::<Vec<_>>() }),
@@ -208,45 +214,45 @@ fn advertised_to(
     RouteServerListing { in_0: of(0), in_1: of(1) }
 }
 
-/// A router of a circuit: what the customer said on this link, and the networks behind, by the AS of the gateways there.
-/// Microsoft's own next hop towards a gateway is none that the mock has.
-fn route_table(
-    mock: &Mock,
-    azure: &Azure,
-    circuit: &str,
-    peering: &str,
-    path: &str,
-) -> Result<Value, Refusal> {
+/// The session of a link of a circuit, which is Microsoft's router there.
+fn link_of(azure: &Azure, circuit: &str, peering: &str, path: &str) -> Result<SessionId, Refusal> {
     let circuits = || {
         let all = azure.gateways.iter().enumerate();
-        all.flat_map(|(g, gateway)| gateway.connections.iter().map(move |c| (g, c)))
-            .filter(|(_, c)| c.circuit().is_some())
+        let all =
+            all.flat_map(|(g, gateway)| gateway.connections.iter().enumerate().map(move |(i, c)| (g, i, c)));
+        all.filter(|(.., c)| c.circuit().is_some())
     };
-    let is_it = |(_, c): &(usize, &Connection)| is_called(&c.name, circuit);
+    let is_it = |(.., c): &(usize, usize, &Connection)| is_called(&c.name, circuit);
     let found = if circuit == "-" { circuits().next() } else { circuits().find(is_it) };
-    let (gateway, connection) = found
-        .ok_or_else(|| Refusal::unknown("circuit", circuit, circuits().map(|(_, c)| c.name.as_str())))?;
-    let name = match connection.circuit().map(|c| &c.peering) {
-        Some(Peering::Microsoft(_)) => "MicrosoftPeering",
-        _ => "AzurePrivatePeering",
-    };
+    let (gateway, index, connection) = found
+        .ok_or_else(|| Refusal::unknown("circuit", circuit, circuits().map(|(.., c)| c.name.as_str())))?;
+    let name = peering_name(connection);
     if !is_called(name, peering) {
         return Err(Refusal::unknown("peering of this circuit", peering, [name].into_iter()));
     }
-    let link = match path {
+    let instance = match path {
         "primary" => 0,
         "secondary" => 1,
         other => return Err(Refusal::unknown("path", other, ["primary", "secondary"].into_iter())),
     };
-    let local = connection.circuit().map(|c| c.microsoft(link));
-    let rows = mock.learned_routes(gateway).value.into_iter().filter(|row| Some(row.local_address) == local);
-    let row = |row: quadzero_azure::gateway::LearnedRoute| {
-        // The gateway sees the router's AS in front, the router itself does not.
-        let heard = row.as_path.strip_prefix("12076-").unwrap_or(&row.as_path);
-        let path = if row.next_hop.is_none() { "65515".to_owned() } else { heard.replace('-', " ") };
-        json!({ "network": row.network, "nextHop": row.next_hop, "locPrf": "", "weight": 0, "path": path })
+    Ok(SessionId { gateway, instance, connection: index })
+}
+
+fn peering_name(connection: &Connection) -> &'static str {
+    match connection.circuit().map(|circuit| &circuit.peering) {
+        Some(Peering::Microsoft(_)) => "MicrosoftPeering",
+        _ => "AzurePrivatePeering",
+    }
+}
+
+fn named_hub(azure: &Azure, name: &str) -> Result<usize, Refusal> {
+    let hubs = || azure.gateways.iter().enumerate().filter(|(_, gateway)| gateway.kind.hub().is_some());
+    let found = match (name, hubs().count()) {
+        ("-", 1) => hubs().next(),
+        _ => hubs().find(|(_, gateway)| is_called(&gateway.name, name)),
     };
-    Ok(json!({ "value": rows.map(row).collect::<Vec<_>>() }))
+    let unknown = || Refusal::unknown("hub", name, hubs().map(|(_, gateway)| gateway.name.as_str()));
+    found.map(|(index, _)| index).ok_or_else(unknown)
 }
 
 fn maintenance(mock: &Mock, gateway: usize, given: &Given) -> Result<Value, Refusal> {
@@ -315,10 +321,13 @@ fn index(azure: &Azure) -> Vec<String> {
                 paths.push(format!("/virtualHubs/{name}/bgpConnections/{own}/advertisedRoutes"));
             }
             if connection.circuit().is_some() {
-                paths.push(format!(
-                    "/expressRouteCircuits/{own}/peerings/AzurePrivatePeering/routeTables/primary"
-                ));
+                let peering = format!("/expressRouteCircuits/{own}/peerings/{}", peering_name(connection));
+                paths.push(format!("{peering}/routeTables/primary"));
+                paths.push(format!("{peering}/routeTablesSummary/primary"));
             }
+        }
+        if gateway.kind.hub().is_some() {
+            paths.push(format!("/virtualHubs/{name}/effectiveRoutes"));
         }
     }
     paths

@@ -19,6 +19,10 @@ pub(super) enum Question {
     AdvertisedTo(String, String),
     /// `az network express-route list-route-tables`: the circuit, the peering and the path.
     RouteTable(String, String, String),
+    /// `az network express-route list-route-tables-summary`: likewise.
+    RouteTableSummary(String, String, String),
+    /// `az network vhub get-effective-routes`, of the default route table.
+    HubRoutes(String),
     /// An instance goes away for a while.
     Maintenance(String),
     /// What a gateway did not take, and why. Azure tells nobody.
@@ -65,6 +69,10 @@ impl Question {
             ["expressroutecircuits", circuit, "peerings", peering, "routetables", path] => {
                 Some(Self::RouteTable(own(circuit), own(peering), own(path)))
             }
+            ["expressroutecircuits", circuit, "peerings", peering, "routetablessummary", path] => {
+                Some(Self::RouteTableSummary(own(circuit), own(peering), own(path)))
+            }
+            ["virtualhubs", hub, "effectiveroutes"] => Some(Self::HubRoutes(own(hub))),
             _ => None,
         }
     }
@@ -111,6 +119,8 @@ impl Question {
                 | Self::LearnedFrom(..)
                 | Self::AdvertisedTo(..)
                 | Self::RouteTable(..)
+                | Self::RouteTableSummary(..)
+                | Self::HubRoutes(_)
         )
     }
 }

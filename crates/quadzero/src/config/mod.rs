@@ -60,7 +60,7 @@ impl Kind {
 
     const fn tables(self) -> &'static [&'static str] {
         match self {
-            Self::Scenario => &["edge", "azure", "appliance", "event", "expect"],
+            Self::Scenario => &["edge", "azure", "appliance", "ibgp", "event", "expect"],
             Self::Gateway => &["gateway", "vnet", "api"],
             Self::Edge => &[
                 "bgp",

@@ -11,9 +11,11 @@
 
 mod event;
 mod expect;
+mod ibgp;
 
 pub use event::{Event, What};
 pub use expect::{By, Expectation, Expected, Kms, Outcome, Packet, SessionState, Works};
+pub use ibgp::Ibgp;
 
 use super::azure::{self, Deployment};
 use super::diagnostic::Diagnostic;
@@ -21,8 +23,9 @@ use super::edge::{self, Edge, unique};
 use super::get;
 use super::reader::{Record, Several, closest, missing, record};
 use super::value::words;
+use ipnet::Ipv4Net;
 use quadzero_azure::config::Gateway;
-use quadzero_azure::verdict::{Beyond, Exit};
+use quadzero_azure::verdict::{Beyond, Exit, Site};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -39,6 +42,8 @@ record! {
         required azure: Several<azure::File>,
         /// Appliances in virtual networks.
         many appliance: Appliance,
+        /// What edges tell each other.
+        many ibgp: ibgp::File,
         /// What happens.
         many event: event::File,
         /// What is expected.
@@ -53,6 +58,10 @@ record! {
         optional name: String,
         /// Its site's way to the Internet.
         optional internet: Exit,
+        /// Static routes of its router into the tunnel.
+        optional tunnel_routes: Vec<Ipv4Net>,
+        /// Whether next hops have to be on a connected network.
+        optional connected_check: bool,
         /// What an edge's file has.
         flatten file: edge::File,
     }
@@ -85,6 +94,8 @@ pub struct Scenario {
     pub deployments: Vec<Deployment>,
     /// Whether appliances translate.
     pub appliances: BTreeMap<Ipv4Addr, bool>,
+    /// What edges tell each other.
+    pub ibgp: Vec<Ibgp>,
     /// How many times faster than in Azure time passes; BGP's own timers excepted.
     pub time_scale: u32,
     /// What happens, in the order of time.
@@ -102,6 +113,10 @@ pub struct Side {
     pub edge: Edge,
     /// The site's way to the Internet, in the beginning.
     pub internet: Exit,
+    /// The static routes of its router into the tunnel; none is whatever it needs.
+    pub tunnel_routes: Option<Vec<Ipv4Net>>,
+    /// Whether that router takes next hops of connected networks alone.
+    pub connected_check: bool,
 }
 
 impl File {
@@ -121,6 +136,7 @@ impl File {
         let known = Known { edges: &edges, deployments: &deployments };
         let events: Vec<_> = self.event.iter().map(|keys| event::event(keys, &known, out)).collect();
         let expectations: Vec<_> = self.expect.iter().map(|e| expect::expectation(e, &known, out)).collect();
+        let ibgp: Vec<_> = self.ibgp.iter().map(|keys| ibgp::ibgp(keys, &known, out)).collect();
         let mut events: Vec<Event> = events.into_iter().collect::<Option<_>>()?;
         let expectations = expectations.into_iter().collect::<Option<Vec<_>>>()?;
         let mut expectations: Vec<Expectation> = expectations.into_iter().flatten().collect();
@@ -128,7 +144,8 @@ impl File {
         expectations.sort_by_key(|expectation| expectation.at);
         let appliances = self.appliance.iter().filter_map(|a| Some((get(&a.address)?, get(&a.translates)?)));
         let appliances = appliances.collect();
-        Some(Scenario { edges, deployments, appliances, time_scale, events, expectations })
+        let ibgp = ibgp.into_iter().collect::<Option<_>>()?;
+        Some(Scenario { edges, deployments, appliances, ibgp, time_scale, events, expectations })
     }
 
     fn edges(&self) -> &[EdgeFile] {
@@ -147,6 +164,8 @@ impl File {
             name: get(&keys.name).unwrap_or_else(|| "on-premises".to_owned()),
             edge: keys.file.check(folder, out)?,
             internet: get(&keys.internet).unwrap_or(Exit::Translated),
+            tunnel_routes: get(&keys.tunnel_routes),
+            connected_check: get(&keys.connected_check).unwrap_or(false),
         })
     }
 
@@ -214,10 +233,10 @@ fn own_addresses(gateway: &Gateway, instance: usize) -> impl Iterator<Item = Ipv
 impl Scenario {
     /// What is known of that which lies beyond Azure, while the sites are as told: for each address that the edge of a
     /// site peers from.
-    pub fn beyond(&self, exit: impl Fn(usize) -> Exit) -> Beyond {
+    pub fn beyond(&self, site: impl Fn(usize) -> Site) -> Beyond {
         let mut sites = BTreeMap::new();
         for (i, side) in self.edges.iter().enumerate() {
-            let site = quadzero_azure::verdict::Site { name: side.name.clone(), exit: exit(i) };
+            let site = site(i);
             sites.extend(side.addresses().map(|address| (address, site.clone())));
         }
         Beyond { sites, appliances: self.appliances.clone() }
@@ -228,6 +247,12 @@ impl Side {
     /// What it is called on its side of its sessions.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.edge.neighbors.iter().map(|neighbor| self.edge.address_towards(neighbor))
+    }
+
+    /// Whether its router has a route into the tunnel for this address.
+    pub fn reaches(&self, address: IpAddr) -> bool {
+        let IpAddr::V4(address) = address else { return true };
+        self.tunnel_routes.as_ref().is_none_or(|routes| routes.iter().any(|route| route.contains(&address)))
     }
 }
 

@@ -59,6 +59,7 @@ impl Lab {
             Expected::Packet(packet) => self.of_packet(packet),
             Expected::Session { edge, neighbor, state } => self.of_session(*edge, *neighbor, *state),
             Expected::Learned { prefix, by, present } => self.of_learned(*prefix, *by, *present),
+            Expected::Installed { prefix, edge, present } => self.of_installed(*prefix, *edge, *present),
             Expected::Refused { prefix, why } => {
                 let tables = self.gateways.iter().map(|gateway| gateway.table().borrow().clone());
                 let refused: Vec<_> = tables.flat_map(|table| table.refused().to_vec()).collect();
@@ -117,6 +118,10 @@ impl Lab {
             wanted.push(format!("through {name}"));
             holds &= passes(answer, name);
         }
+        for name in &packet.not_via {
+            wanted.push(format!("not through {name}"));
+            holds &= !passes(answer, name);
+        }
         if let Some((service, works)) = packet.service {
             wanted.push(format!("{service} {}", works.word()));
             holds &= judgement.as_ref().is_some_and(|judgement| works.is(judgement));
@@ -158,6 +163,18 @@ impl Lab {
         }
     }
 
+    fn of_installed(&self, prefix: IpNet, edge: usize, present: bool) -> Said {
+        let there = self.installed(edge).into_iter().any(|own| IpNet::V4(own) == prefix);
+        let words = |there| if there { "installed" } else { "not installed" };
+        Said {
+            packet: None,
+            about: Some(format!("{prefix} at {}", self.edges[edge].side.name)),
+            expected: words(present).into(),
+            actual: words(there).into(),
+            holds: there == present,
+        }
+    }
+
     fn of_learned(&self, prefix: IpNet, by: By, present: bool) -> Said {
         let has = |deployment: usize, gateway: usize| {
             let routes = self.gateways[deployment].learned_routes(gateway).value;
@@ -173,8 +190,7 @@ impl Lab {
             By::Azure => ("Azure".to_owned(), gateways().any(|(d, g)| has(d, g))),
             By::Gateway(d, g) => (self.gateways[d].azure().gateways[g].name.clone(), has(d, g)),
             By::Edge(edge) => {
-                let mut peers = self.edges[edge].peers.iter();
-                let there = peers.any(|peer| peer.learned().to_set().iter().any(|r| r.prefix == prefix));
+                let there = self.learned_by(edge).iter().any(|route| route.prefix == prefix);
                 (self.edges[edge].side.name.clone(), there)
             }
         };

@@ -1,7 +1,8 @@
 //! Where the addresses of a scenario are on this machine.
 
 use super::line::Line;
-use crate::config::edge::{Edge, Neighbor};
+use crate::config::edge::Neighbor;
+use crate::config::scenario::Side;
 use quadzero_azure::config::Azure;
 use quadzero_azure::speaker::{Endpoints, Mock};
 use quadzero_fsm::{PeerConfig, Speaker, Transport};
@@ -44,6 +45,13 @@ impl Loopback {
         Ok(())
     }
 
+    /// Makes a speaker listen that nobody in BGP has an address for.
+    pub(super) fn listen_aside(&mut self, speaker: &Speaker) -> io::Result<SocketAddr> {
+        let bound = speaker.listen(SocketAddr::new(self.next().into(), 0))?;
+        self.at.insert(bound.ip(), bound);
+        Ok(bound)
+    }
+
     /// The addresses so far, and those of the gateways at ports that the system will pick. A peer that is no edge of the
     /// scenario has one where nobody answers: nothing is dialled that is not on loopback.
     pub(super) fn endpoints(&mut self, azure: &Azure) -> Endpoints {
@@ -60,17 +68,18 @@ impl Loopback {
     }
 
     /// The edge's peer, found on loopback instead of where the scenario says it is. A neighbor that is no instance of
-    /// a gateway keeps an address where nobody answers.
+    /// a gateway, or that the site has no route to, keeps an address where nobody answers.
     pub(super) fn moved(
         &self,
-        edge: &Edge,
+        side: &Side,
         neighbor: &Neighbor,
         gateways: &[Mock],
         line: Option<&mut Line>,
     ) -> io::Result<PeerConfig> {
         let config = neighbor.peer.clone();
-        let own = edge.address_towards(neighbor);
+        let own = side.edge.address_towards(neighbor);
         let remote = match config.transport.remote.ip() {
+            address if !side.reaches(address) => None,
             IpAddr::V4(address) => gateways.iter().find_map(|gateway| gateway.endpoint(address)),
             IpAddr::V6(_) => None,
         };
@@ -79,12 +88,21 @@ impl Loopback {
             (remote, _) => remote,
         };
         let transport = Transport {
-            remote: remote.unwrap_or(SocketAddr::new(Ipv4Addr::new(127, 179, 255, 254).into(), NOBODY)),
+            remote: remote.unwrap_or_else(|| nowhere(config.transport.remote.ip())),
             local: self.at.get(&own).map(SocketAddr::ip),
             md5: None,
-            // A TTL is never used up on loopback, but what arrives with too low a one is not taken.
+            // A TTL is never used up on loopback, but what arrives with too low a one is not taken, on either side.
             ..config.transport
         };
         Ok(PeerConfig { own_address: Some(own), transport, ..config })
     }
+}
+
+/// An address of its own for each neighbor that is not there.
+fn nowhere(neighbor: IpAddr) -> SocketAddr {
+    let [.., c, d] = match neighbor {
+        IpAddr::V4(v4) => v4.octets(),
+        IpAddr::V6(_) => [127, 178, 255, 254],
+    };
+    SocketAddr::new(Ipv4Addr::new(127, 178, c, d).into(), NOBODY)
 }

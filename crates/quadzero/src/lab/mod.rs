@@ -13,6 +13,7 @@
 //! the wall: for events, for outages and penalties of gateways, and for what is printed. What is on the wire is
 //! not touched: the timers of BGP are those that the scenario configures.
 
+mod ibgp;
 mod judge;
 mod line;
 mod loopback;
@@ -30,6 +31,7 @@ use crate::config::edge::Neighbor;
 use crate::config::scenario::{Expected, Scenario, SessionState, What};
 use crate::daemon::{Signals, failed, runtime};
 use crate::router;
+use ibgp::Internal;
 use judge::Judged;
 use loopback::Loopback;
 use quadzero_azure::gateway::{LearnedOrigin, Table};
@@ -63,6 +65,7 @@ pub enum LabError {
 pub struct Lab {
     scenario: Scenario,
     edges: Vec<Running>,
+    internal: Vec<Internal>,
     gateways: Vec<Mock>,
     loopback: Loopback,
     timeline: Timeline,
@@ -93,10 +96,14 @@ impl Lab {
         let edges = scenario.edges.iter().cloned().zip(listening);
         let start = |(side, (speaker, line))| Running::start(side, speaker, line, &loopback, &gateways);
         let edges = edges.map(start).collect::<Result<Vec<_>, _>>()?;
+        let internal = scenario.ibgp.iter().map(|told| Internal::start(*told, &edges, &mut loopback));
+        let internal = internal.collect::<Result<Vec<_>, _>>()?;
         let mut timeline = Timeline::new(scenario.time_scale);
+        internal.iter().for_each(|internal| timeline.watch(internal.hearer.status()));
         gateways.iter().for_each(|gateway| timeline.watch(gateway.table()));
         edges.iter().flat_map(|edge| &edge.peers).for_each(|peer| timeline.watch(peer.status()));
-        Ok(Self { scenario, edges, gateways, loopback, timeline, judged: Vec::new(), down_at_start: 0 })
+        let (judged, down_at_start) = (Vec::new(), 0);
+        Ok(Self { scenario, edges, internal, gateways, loopback, timeline, judged, down_at_start })
     }
 
     /// Waits until everything has been said and heard, lets happen what is to happen, and tells what came of it; what
@@ -138,7 +145,7 @@ impl Lab {
 
     /// What is known of the sites now.
     fn beyond(&self) -> Beyond {
-        self.scenario.beyond(|edge| self.edges[edge].exit())
+        self.scenario.beyond(|edge| self.site(edge))
     }
 }
 
@@ -164,6 +171,9 @@ impl Lab {
                 let _gone = status.wait_for(|s| !wants_it || s.prefixes_received == told).await;
             }
         }
+        for internal in &self.internal {
+            internal.settled().await;
+        }
     }
 
     /// How many sessions are not up that have to be.
@@ -188,9 +198,14 @@ impl Lab {
 
     /// How many routes edges have told the gateways of a deployment.
     fn sent_to(&self, gateway: &Mock) -> usize {
-        let sent = self.edges.iter().flat_map(|edge| edge.peers.iter().zip(&edge.side.edge.neighbors));
-        let here = sent.filter(|(_, neighbor)| is_of(gateway, neighbor));
-        here.map(|(peer, _)| peer.status().borrow().prefixes_sent).sum()
+        let sent = |edge: &Running| -> usize {
+            let neighbors = edge.side.edge.neighbors.iter().enumerate();
+            let here = edge.peers.iter().zip(neighbors).filter(|(_, (_, neighbor))| is_of(gateway, neighbor));
+            // What has the gateway's own AS in its path is not taken, and nobody is told so.
+            let taken = |sent: usize, n| sent.saturating_sub(edge.loops(n));
+            here.map(|(peer, (n, _))| taken(peer.status().borrow().prefixes_sent, n)).sum()
+        };
+        self.edges.iter().map(sent).sum()
     }
 
     /// How many routes the gateways tell the edge in the session with this neighbor.

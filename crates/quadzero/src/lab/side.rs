@@ -7,8 +7,10 @@ use crate::config::scenario::Side;
 use crate::router::Router;
 use quadzero_azure::speaker::Mock;
 use quadzero_azure::verdict::Exit;
+use quadzero_codec::NextHop;
 use quadzero_fsm::{Peer, PeerConfig, Speaker};
 use quadzero_policy::Health;
+use quadzero_rib::Route;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
@@ -53,7 +55,7 @@ impl Running {
         gateways: &[Mock],
     ) -> Result<Self, LabError> {
         let neighbors = side.edge.neighbors.iter();
-        let configs = neighbors.map(|n| loopback.moved(&side.edge, n, gateways, line.as_mut()));
+        let configs = neighbors.map(|n| loopback.moved(&side, n, gateways, line.as_mut()));
         let configs = configs.collect::<io::Result<Vec<_>>>()?;
         let (internet, peers) = (side.internet, Vec::new());
         let mut running = Self { side, configs, router: None, alive: false, peers, internet, line };
@@ -115,6 +117,26 @@ impl Running {
     pub(super) fn exit(&self) -> Exit {
         let is_cut = self.line.as_ref().is_some_and(Line::is_cut);
         if self.is_up() && !is_cut { self.internet } else { Exit::Dead }
+    }
+
+    /// What it has learned, with the next hops that it was told.
+    pub(super) fn learned(&self) -> impl Iterator<Item = Route> {
+        self.peers.iter().flat_map(|peer| peer.learned().to_set().iter().cloned().collect::<Vec<_>>())
+    }
+
+    /// How many of the routes that a neighbor is told have its own AS in their path: it takes none of them, and tells nobody.
+    pub(super) fn loops(&self, neighbor: usize) -> usize {
+        let member = self.router.as_ref().and_then(|router| router.members().get(neighbor));
+        let Some(member) = member else { return 0 };
+        let remote_as = member.neighbor.peer.remote_as;
+        member.wanted().iter().filter(|route| route.attributes.as_path.contains(remote_as)).count()
+    }
+
+    /// Whether the router of the site forwards by a route with this next hop: it must be on the way of a route of its
+    /// own, or be another edge of the site, which is on its network.
+    pub(super) fn resolves(&self, next_hop: NextHop, of_site: &[IpAddr]) -> bool {
+        let NextHop::Address(address) = next_hop else { return true };
+        of_site.contains(&address) || (self.side.reaches(address) && !self.side.connected_check)
     }
 
     /// Cuts the line, or mends it.

@@ -157,6 +157,7 @@ impl Timeline {
 
     /// Looks at everything, and writes down what is another than at the last look.
     pub(super) fn observe(&mut self, lab: &Lab) {
+        lab.pass_on();
         lab.edges.iter().enumerate().for_each(|(e, edge)| self.observe_sessions(e, edge));
         let exits: Vec<Exit> = lab.edges.iter().map(Running::exit).collect();
         let moved = exits != self.exits;

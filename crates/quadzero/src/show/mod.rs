@@ -59,6 +59,10 @@ pub enum What {
     PeerStatus(OfPeer),
     /// The routes of a circuit (az network express-route list-route-tables)
     RouteTable(Circuit),
+    /// The neighbors of a circuit's router (az network express-route list-route-tables-summary)
+    RouteTableSummary(Circuit),
+    /// The routes of a hub (az network vhub get-effective-routes)
+    HubRoutes(Hub),
     /// What a gateway did not take, and why, which Azure tells nobody
     Refused(Gateway),
     /// All gateways
@@ -145,6 +149,39 @@ pub struct Circuit {
     pub group: Group,
 }
 
+impl Circuit {
+    fn path(&self, operation: &str) -> String {
+        let link = if self.path == Path::Primary { "primary" } else { "secondary" };
+        let circuit = self.name.as_deref().map_or("-".into(), part);
+        format!("expressRouteCircuits/{circuit}/peerings/{}/{operation}/{link}", part(&self.peering_name))
+    }
+}
+
+/// A hub of Virtual WAN.
+#[derive(Debug, Args)]
+pub struct Hub {
+    /// The hub, if there are several
+    #[arg(short, long)]
+    pub name: Option<String>,
+    /// What its routes are asked for: the mock's hubs have one route table, which every connection uses
+    #[arg(long, value_enum, ignore_case = true, default_value = "RouteTable")]
+    pub resource_type: ResourceType,
+    /// Which of them, as az has it: taken, and passed over
+    #[arg(long)]
+    pub resource_id: Option<String>,
+    /// The resource group.
+    #[command(flatten)]
+    pub group: Group,
+}
+
+/// What a hub's routes are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ResourceType {
+    /// Its route table.
+    #[value(name = "RouteTable")]
+    RouteTable,
+}
+
 /// A link of a circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Path {
@@ -171,14 +208,20 @@ impl What {
             Self::LearnedRoutes(_) | Self::AdvertisedRoutes(_) => output::ROUTES,
             Self::PeerStatus(_) => output::PEER_STATUS,
             Self::RouteTable(_) => output::ROUTE_TABLE,
+            Self::RouteTableSummary(_) => output::ROUTE_TABLE_SUMMARY,
+            Self::HubRoutes(_) => output::HUB_ROUTES,
             Self::Refused(_) | Self::Gateways | Self::Nics => output::AS_THEY_COME,
         }
     }
 }
 
+/// A part of a path.
+fn part(name: &str) -> String {
+    utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
+}
+
 /// Where that is answered: Azure's own path, but for the subscription.
 fn path(what: &What) -> String {
-    let part = |name: &str| utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
     let resource = |group: &Group, path: String| {
         let group = part(group.resource_group.as_deref().unwrap_or("-"));
         format!("/subscriptions/-/resourceGroups/{group}/providers/Microsoft.Network/{path}")
@@ -207,12 +250,12 @@ fn path(what: &What) -> String {
             let peer = peer.as_ref().map_or(String::new(), |peer| format!("?peer={}", part(peer)));
             resource(group, gateway(name, "getBgpPeerStatus") + &peer)
         }
-        What::RouteTable(Circuit { name, path, peering_name, group }) => {
-            let link = if *path == Path::Primary { "primary" } else { "secondary" };
-            let circuit = name.as_deref().map_or("-".into(), part);
-            let peering = part(peering_name);
-            resource(group, format!("expressRouteCircuits/{circuit}/peerings/{peering}/routeTables/{link}"))
-        }
+        What::RouteTable(of) => resource(&of.group, of.path("routeTables")),
+        What::RouteTableSummary(of) => resource(&of.group, of.path("routeTablesSummary")),
+        What::HubRoutes(Hub { name, group, .. }) => resource(
+            group,
+            format!("virtualHubs/{}/effectiveRoutes", name.as_deref().map_or("-".into(), part)),
+        ),
         What::Refused(of) => format!("/gateways/{}/refused", of.name.as_deref().map_or("-".into(), part)),
         What::Gateways => "/gateways".into(),
         What::Nics => "/nics".into(),

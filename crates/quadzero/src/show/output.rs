@@ -50,6 +50,15 @@ pub(super) const ROUTE_TABLE: Table = &[
     ("Weight", "weight"),
     ("Path", "path"),
 ];
+pub(super) const ROUTE_TABLE_SUMMARY: Table = &[
+    ("Neighbor", "neighbor"),
+    ("V", "v"),
+    ("As", "as"),
+    ("UpDown", "upDown"),
+    ("StatePfxRcd", "statePfxRcd"),
+];
+pub(super) const HUB_ROUTES: Table =
+    &[("AddressPrefixes", "addressPrefixes"), ("AsPath", "asPath"), ("NextHopType", "nextHopType")];
 pub(super) const AS_THEY_COME: Table = &[];
 
 /// The answer, or what a query makes of it. The columns of a table are known of the answer itself alone.

@@ -1,9 +1,10 @@
 //! The gateway's file as it is read.
 
-use crate::config::reader::{Several, record};
-use crate::config::value::words;
+use crate::config::diagnostic::Diagnostic;
+use crate::config::reader::{Node, Several, Value, record};
+use crate::config::value::{Problem, text, words};
 use ipnet::Ipv4Net;
-use quadzero_azure::config::{HoldTimeBehaviour, NextHopType, Preference, Sku, SystemDefault};
+use quadzero_azure::config::{HoldTimeBehaviour, NextHopType, Preference, Sku, SystemDefault, Target};
 use quadzero_codec::{Asn, Community};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -118,6 +119,8 @@ record! {
         optional prefixes: Vec<Spanned<Ipv4Net>>,
         /// "Propagate default route" of a hub.
         optional internet_security: bool,
+        /// Routers between the two speakers.
+        optional hops: u8,
         /// The primary link of a circuit.
         optional primary_subnet: Ipv4Net,
         /// The secondary link.
@@ -202,6 +205,22 @@ record! {
         optional network_interfaces: Vec<Spanned<String>>,
         /// Its route table.
         many route: UserRoute,
+        /// The outbound rules of its network security group.
+        many security_rule: SecurityRule,
+    }
+}
+
+record! {
+    /// `[[vnet.subnet.security-rule]]`
+    SecurityRule {
+        /// Its resource name.
+        required name: String,
+        /// The lowest decides.
+        required priority: u16,
+        /// Whether it lets through what it matches.
+        required access: Access,
+        /// What it matches.
+        required to: Target,
     }
 }
 
@@ -216,6 +235,33 @@ record! {
         required next_hop_type: NextHopType,
         /// The appliance.
         optional next_hop: Ipv4Addr,
+    }
+}
+
+/// `access` of a security rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum Access {
+    /// It lets through.
+    Allow,
+    /// It does not.
+    Deny,
+}
+
+impl Value for Target {
+    fn example() -> String {
+        "\"Internet\"".to_owned()
+    }
+
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        text(node, out, |text| match text {
+            "Internet" => Ok(Self::Internet),
+            "VirtualNetwork" => Ok(Self::VirtualNetwork),
+            "*" => Ok(Self::Any),
+            prefix => prefix.parse().map(Self::Prefix).map_err(|_| {
+                let hint = "\"Internet\", \"VirtualNetwork\", \"*\", or a prefix like \"198.51.100.0/24\"";
+                Problem::new(format!("\"{prefix}\" is no destination of a security rule"), hint)
+            }),
+        })
     }
 }
 
@@ -251,6 +297,10 @@ pub(in crate::config) enum PeeringKind {
 }
 
 words! {
+    Access: "an access" {
+        "allow" => Self::Allow,
+        "deny" => Self::Deny,
+    }
     GatewayKind: "a gateway that the mock can be" {
         "vpn-gateway" => Self::Vpn,
         "expressroute" => Self::ExpressRoute,

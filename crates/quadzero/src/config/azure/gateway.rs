@@ -245,7 +245,8 @@ fn connection(
         }
     };
     let internet_security = get(&keys.internet_security).unwrap_or(false);
-    Some(Connection { name: get(&keys.name)?, asn: get(&keys.asn)?, link, internet_security })
+    let hops = get(&keys.hops).unwrap_or(0);
+    Some(Connection { name: get(&keys.name)?, asn: get(&keys.asn)?, link, internet_security, hops })
 }
 
 fn circuit(keys: &file::Connection, folder: &Path, out: &mut Vec<Diagnostic>) -> Option<Circuit> {

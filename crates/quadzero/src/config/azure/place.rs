@@ -109,6 +109,11 @@ fn of_subnet(keys: &file::Subnet, breach: &Breach) -> Span {
             let to_gateway = |r: &&file::UserRoute| of_type(r, NextHopType::VirtualNetworkGateway);
             keys.route.iter().find(to_gateway).and_then(|r| span(&r.next_hop_type))
         }
+        Breach::SecurityPriority(name) => {
+            let is_it = |r: &&file::SecurityRule| get(&r.name).as_ref() == Some(name);
+            keys.security_rule.iter().rfind(is_it).map(|r| r.span())
+        }
+        Breach::GatewaySubnetSecurity => keys.security_rule.first().map(|r| r.span()),
         Breach::GatewaySubnetPropagation => span(&keys.propagate_gateway_routes),
         _ => None,
     };

@@ -3,7 +3,7 @@
 use super::file;
 use super::{Names, get, plain};
 use crate::config::diagnostic::Diagnostic;
-use quadzero_azure::config::{HubConnection, Subnet, UserRoute, Vnet, VnetPeering};
+use quadzero_azure::config::{HubConnection, SecurityRule, Subnet, UserRoute, Vnet, VnetPeering};
 use toml::Spanned;
 
 pub(super) fn vnet(
@@ -67,9 +67,11 @@ fn peerings(
 
 fn subnet(keys: &file::Subnet) -> Option<Subnet> {
     let routes: Option<Vec<_>> = keys.route.iter().map(user_route).collect();
+    let rules: Option<Vec<_>> = keys.security_rule.iter().map(security_rule).collect();
     Some(Subnet {
         propagate_gateway_routes: get(&keys.propagate_gateway_routes).unwrap_or(true),
         routes: routes?,
+        security_rules: rules?,
         service_endpoints: get(&keys.service_endpoints).unwrap_or_default(),
         network_interfaces: plain(&keys.network_interfaces),
         ..Subnet::new(get(&keys.name)?, get(&keys.prefix)?)
@@ -82,5 +84,14 @@ fn user_route(keys: &file::UserRoute) -> Option<UserRoute> {
         prefix: get(&keys.prefix)?,
         next_hop_type: get(&keys.next_hop_type)?,
         next_hop_ip: keys.next_hop.as_ref().map(Spanned::get_ref).copied(),
+    })
+}
+
+fn security_rule(keys: &file::SecurityRule) -> Option<SecurityRule> {
+    Some(SecurityRule {
+        name: get(&keys.name)?,
+        priority: get(&keys.priority)?,
+        allows: get(&keys.access)? == file::Access::Allow,
+        to: get(&keys.to)?,
     })
 }

@@ -196,6 +196,14 @@ impl Rules<'_> {
             AzureKind::VirtualWan => 10_000,
         };
         self.report(self.kind.span(), rules::prefix_count(announced().count(), limit));
+        if let Some(gateway) = get(&self.keys.remote_as) {
+            for (decision, route) in announced().filter_map(|d| Some((d, d.route()?))) {
+                self.report(
+                    place(file, decision),
+                    rules::path(decision.prefix, &route.attributes.as_path, gateway),
+                );
+            }
+        }
         let space = self.address_space();
         for decision in announced().filter(|d| !matches!(d.because, Reason::Piece { .. })) {
             if let IpNet::V4(net) = decision.prefix {

@@ -97,6 +97,8 @@ record! {
         optional prefixes: Vec<Spanned<IpNet>>,
         /// What neighbors' `announce` calls it.
         optional name: String,
+        /// What stands in its path behind our AS.
+        optional as_path: Vec<Asn>,
         /// What is said of it.
         flatten route: RouteKeys,
         /// On what it depends.

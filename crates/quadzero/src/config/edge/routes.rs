@@ -84,8 +84,9 @@ fn origination(
     prefix: &Spanned<IpNet>,
     out: &mut Vec<Diagnostic>,
 ) -> Option<Origination> {
-    let origination =
-        Origination { name, prefix: *prefix.get_ref(), template: template(&keys.route, &keys.condition) };
+    let as_path = get(&keys.as_path).unwrap_or_default();
+    let template = Template { as_path, ..template(&keys.route, &keys.condition) };
+    let origination = Origination { name, prefix: *prefix.get_ref(), template };
     let span = match &keys.route.next_hop {
         Some(next_hop) if !fits(next_hop.get_ref(), prefix.get_ref()) => next_hop.span(),
         _ => prefix.span(),
@@ -229,6 +230,7 @@ fn template(keys: &RouteKeys, condition: &condition::Keys) -> Template {
         med: get(&keys.med),
         local_pref: None,
         prepend: get(&keys.prepend).unwrap_or_default(),
+        as_path: Vec::new(),
         communities: get(&keys.communities).unwrap_or_default(),
         extended_communities: get(&keys.extended_communities).unwrap_or_default(),
         large_communities: get(&keys.large_communities).unwrap_or_default(),

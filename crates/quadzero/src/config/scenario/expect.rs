@@ -29,6 +29,8 @@ record! {
         optional source: Seen,
         /// What it passes through.
         optional via: Vec<String>,
+        /// What it does not.
+        optional not_via: Vec<String>,
         /// What is asked for there.
         optional service: Service,
         /// Whether that works.
@@ -47,6 +49,8 @@ record! {
         optional by: String,
         /// Whether it is.
         optional present: bool,
+        /// A prefix that the router of a site forwards by.
+        optional installed: IpNet,
         /// A prefix that gateways do not take.
         optional refused: RefusedFile,
     }
@@ -138,6 +142,17 @@ words! {
         "rhui" => Self::Rhui,
         "storage" => Self::Storage,
         "sql" => Self::Sql,
+        "key-vault" => Self::KeyVault,
+        "backup" => Self::Backup,
+        "entra-id" => Self::EntraId,
+        "windows-update" => Self::WindowsUpdate,
+        "virtual-desktop" => Self::VirtualDesktop,
+        "aks" => Self::Aks,
+        "app-service-environment" => Self::AppServiceEnvironment,
+        "api-management" => Self::ApiManagement,
+        "hd-insight" => Self::HdInsight,
+        "databricks" => Self::Databricks,
+        "sql-managed-instance" => Self::SqlManagedInstance,
         "application-gateway" => Self::ApplicationGateway,
         "bastion" => Self::Bastion,
         "firewall" => Self::Firewall,
@@ -260,6 +275,15 @@ pub enum Expected {
         /// Whether it is there.
         present: bool,
     },
+    /// Of what the router of a site forwards by.
+    Installed {
+        /// The prefix.
+        prefix: IpNet,
+        /// The edge, an index.
+        edge: usize,
+        /// Whether it is there.
+        present: bool,
+    },
     /// Of what was not taken.
     Refused {
         /// The prefix.
@@ -282,6 +306,8 @@ pub struct Packet {
     pub source: Option<Seen>,
     /// What it passes through, each of them.
     pub via: Vec<String>,
+    /// What it does not pass through, none of them.
+    pub not_via: Vec<String>,
     /// What is asked for there, and whether that works.
     pub service: Option<(Service, Works)>,
 }
@@ -298,15 +324,16 @@ pub enum By {
 }
 
 /// What something may be expected of, by the key that names it, and the other keys that it has.
-const OF: [(&str, &[&str]); 4] = [
-    ("from", &["to", "outcome", "source", "via", "service", "works", "kms"]),
+const OF: [(&str, &[&str]); 5] = [
+    ("from", &["to", "outcome", "source", "via", "not-via", "service", "works", "kms"]),
     ("session", &["edge", "state"]),
     ("learned", &["by", "present"]),
+    ("installed", &["edge", "present"]),
     ("refused", &[]),
 ];
 
 /// One of these has to be there.
-const SUBJECTS: &str = "from and to for a packet, session, learned, or refused";
+const SUBJECTS: &str = "from and to for a packet, session, learned, installed, or refused";
 
 pub(super) fn expectation(
     keys: &File,
@@ -342,6 +369,9 @@ pub(super) fn expectation(
     } else if let Some(prefix) = &keys.learned {
         let by = keys.by.as_ref().map_or(Some(By::Azure), |name| by(name, known, out))?;
         Expected::Learned { prefix: *prefix.get_ref(), by, present: get(&keys.present).unwrap_or(true) }
+    } else if let Some(prefix) = &keys.installed {
+        let (prefix, edge) = (*prefix.get_ref(), edge(keys, known, out)?);
+        Expected::Installed { prefix, edge, present: get(&keys.present).unwrap_or(true) }
     } else {
         let refused = keys.refused.as_ref()?.get_ref();
         Expected::Refused { prefix: get(&refused.prefix)?, why: get(&refused.why)? }
@@ -359,7 +389,7 @@ fn packet(
     if !keys.has("to") {
         out.push(missing::<Ipv4Addr>(keys.span.clone(), "to"));
     }
-    let nothing = !["outcome", "source", "via", "service", "kms"].iter().any(|key| keys.has(key));
+    let nothing = !["outcome", "source", "via", "not-via", "service", "kms"].iter().any(|key| keys.has(key));
     if nothing {
         out.push(missing::<Outcome>(keys.span.clone(), "outcome"));
     }
@@ -385,6 +415,7 @@ fn packet(
         outcome: get(&keys.outcome),
         source: get(&keys.source),
         via: get(&keys.via).unwrap_or_default(),
+        not_via: get(&keys.not_via).unwrap_or_default(),
         service: get(&keys.service).zip(get(&keys.works)).or(kms),
     })
 }
@@ -398,20 +429,25 @@ fn of_session(
     if !keys.has("state") {
         out.push(missing::<SessionState>(keys.span.clone(), "state"));
     }
-    let edge = match &keys.edge {
-        Some(edge) => known.edge(edge, out)?,
-        None if known.edges.len() == 1 => 0,
-        None => {
-            out.push(missing::<String>(keys.span.clone(), "edge"));
-            return None;
-        }
-    };
+    let edge = edge(keys, known, out)?;
     let neighbors = &known.edges[edge].edge.neighbors;
     let neighbor = neighbors
         .iter()
         .position(|n| n.peer.name == *name.get_ref())
         .or_else(|| super::unknown(name, "neighbor", neighbors.iter().map(|n| n.peer.name.as_str()), out))?;
     Some(Expected::Session { edge, neighbor, state: get(&keys.state)? })
+}
+
+/// The one that is named; where there is only one, it need not be.
+fn edge(keys: &File, known: &Known<'_>, out: &mut Vec<Diagnostic>) -> Option<usize> {
+    match &keys.edge {
+        Some(edge) => known.edge(edge, out),
+        None if known.edges.len() == 1 => Some(0),
+        None => {
+            out.push(missing::<String>(keys.span.clone(), "edge"));
+            None
+        }
+    }
 }
 
 /// An edge or a gateway of this name.
