@@ -4,7 +4,7 @@
 //! worked; 1: it did not (an expectation failed, an address is taken); 2: the command line or a file is wrong.
 
 use crate::control::{Request, Which};
-use crate::{check, console, daemon, decode, doctor, export, lab, logging, show};
+use crate::{check, console, daemon, decode, doctor, export, hints, lab, logging, show};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use serde_json::json;
@@ -60,6 +60,10 @@ pub enum Command {
     Export(export::Export),
     /// Put BGP messages into words
     Decode(Decode),
+    /// Print the JSON Schema of a file, for editors
+    Schema(hints::Schema),
+    /// Print what completes commands in a shell
+    Completions(hints::Completions),
     /// Show what a running edge does
     Show(Show),
     /// Say whether a running edge announces a prefix, and if not, why
@@ -495,6 +499,8 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Doctor(options) => doctor::run(options),
         Command::Export(options) => export::run(options),
         Command::Decode(options) => decode::run(options),
+        Command::Schema(options) => hints::print_schema(options),
+        Command::Completions(options) => hints::completions(options),
         Command::Show(options) => console::show(options),
         Command::Why(options) => console::why(options),
         Command::Reload(options) => console::reload(options),
