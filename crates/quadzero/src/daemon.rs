@@ -83,6 +83,8 @@ async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
             }
         }
     }
+    // Whoever told it to leave has an answer coming, which the task of that connection writes.
+    tokio::task::yield_now().await;
     let restarts = running.restarts();
     if !restarts {
         info!("stopping: withdrawing every route");
