@@ -1,3 +1,8 @@
+# The Debian package: target/debian/quadzero_*.deb (cargo install --locked cargo-deb)
+deb *arguments:
+    config/debian/pages
+    cargo deb -p quadzero {{arguments}}
+
 # What CI runs
 check:
     ./tests/run

@@ -31,6 +31,8 @@ suite! {
     {
         need_3_sigterm_warns_waits_withdraws_and_says_so
         need_3_with_graceful_restart_a_drain_leaves_no_route_behind
+        need_3_a_restart_is_not_heard_by_whoever_keeps_the_routes
+        need_3_a_restart_says_good_bye_to_whoever_does_not
         need_3_a_drain_by_hand_keeps_the_session_and_is_taken_back
         need_8_a_broken_file_changes_nothing_and_no_session_flaps
         need_8_routes_timers_and_limits_change_and_no_session_flaps
@@ -186,6 +188,40 @@ fn need_3_with_graceful_restart_a_drain_leaves_no_route_behind(lab: &Lab) {
     let mut edge = lab.edge(File { keys: "graceful-restart = 120", ..FILE });
     has_the_default(&daemon);
     assert_eq!(edge.terminate().code(), Some(0));
+    daemon.wait_for_prefixes(0);
+}
+
+/// RFC 4724: as a package's upgrade leaves, and comes back.
+fn need_3_a_restart_is_not_heard_by_whoever_keeps_the_routes(lab: &Lab) {
+    let daemon = lab.daemon(Neighbor { graceful_restart: true, ..Neighbor::PLAIN });
+    let file = File { keys: "graceful-restart = 120", ..FILE };
+    let mut edge = lab.edge(file);
+    has_the_default(&daemon);
+    daemon.wait_until_established();
+    let has_it = || assert!(daemon.heard().contains_key("0.0.0.0/0"), "the route is never gone");
+    lab.tell(&["drain", "--restart"]);
+    assert_eq!(edge.process_mut().exit(PATIENCE).code(), Some(75));
+    wait_until("the daemon notices", PATIENCE, || {
+        has_it();
+        !daemon.is_established()
+    });
+    let _edge = lab.edge(file);
+    wait_until("the session is back", PATIENCE, || {
+        has_it();
+        daemon.is_established()
+    });
+    has_it();
+    let told = format!("ip.src == {LEFT} && (bgp.type == 3 || ({WITHDRAWAL}))");
+    assert!(lab.capture.so_far().fields(&told, &["frame.number"]).is_empty(), "nothing was said");
+}
+
+fn need_3_a_restart_says_good_bye_to_whoever_does_not(lab: &Lab) {
+    let daemon = lab.daemon(Neighbor::PLAIN);
+    let mut edge = lab.edge(FILE);
+    has_the_default(&daemon);
+    lab.tell(&["drain", "--restart"]);
+    assert_eq!(edge.process_mut().exit(PATIENCE).code(), Some(75));
+    daemon.wait_until_heard("maintenance until 02:00");
     daemon.wait_for_prefixes(0);
 }
 

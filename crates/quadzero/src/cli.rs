@@ -4,7 +4,7 @@
 //! worked; 1: it did not (an expectation failed, an address is taken); 2: the command line or a file is wrong.
 
 use crate::control::{Request, Which};
-use crate::{check, console, daemon, decode, doctor, export, lab, logging, show};
+use crate::{check, console, daemon, decode, doctor, export, hints, lab, logging, show};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use serde_json::json;
@@ -41,7 +41,7 @@ Examples:
   quadzero doctor --log edge.log      why a session does not come up, or a route does not arrive
   quadzero decode ffff...001304       a BGP message in words
 
-Exit status: 0 it worked, 1 it did not, 2 the command line or a file is wrong.";
+Exit status: 0 it worked, 1 it did not, 2 the command line or a file is wrong, 75 see quadzero drain --restart.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -60,6 +60,10 @@ pub enum Command {
     Export(export::Export),
     /// Put BGP messages into words
     Decode(Decode),
+    /// Print the JSON Schema of a file, for editors
+    Schema(hints::Schema),
+    /// Print what completes commands in a shell
+    Completions(hints::Completions),
     /// Show what a running edge does
     Show(Show),
     /// Say whether a running edge announces a prefix, and if not, why
@@ -200,6 +204,10 @@ pub struct Drain {
     /// And exit, as SIGTERM does
     #[arg(long)]
     pub exit: bool,
+    /// Exit at once with status 75, to be started again: neighbors that agreed on graceful restart hear nothing and keep the
+    /// routes meanwhile (RFC 4724), the others hear good-bye
+    #[arg(long, conflicts_with = "exit")]
+    pub restart: bool,
     /// Where to ask.
     #[command(flatten)]
     pub at: Socket,
@@ -416,6 +424,9 @@ pub struct Logs {
 /// How shells report a process that SIGPIPE ended: 128 and the number of the signal.
 const SIGPIPE: u8 = 128 + 13;
 
+/// EX_TEMPFAIL of sysexits(3): a service manager that restarts on failure does.
+const AGAIN: u8 = 75;
+
 /// Why a command failed; the text is for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -425,6 +436,9 @@ pub enum Failure {
     /// The command line or a file is wrong: exit status 2.
     #[error("{0}")]
     Wrong(String),
+    /// It was told to end so that it is started again: exit status 75.
+    #[error("stopped, to be started again")]
+    Restart,
     /// Standard output or input broke.
     #[error("standard input or output: {0}")]
     Io(#[from] io::Error),
@@ -438,6 +452,7 @@ impl Failure {
             Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => SIGPIPE,
             Self::Failed(_) | Self::Io(_) => 1,
             Self::Wrong(_) => 2,
+            Self::Restart => AGAIN,
         }
     }
 }
@@ -497,6 +512,8 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Doctor(options) => doctor::run(options),
         Command::Export(options) => export::run(options),
         Command::Decode(options) => decode::run(options),
+        Command::Schema(options) => hints::print_schema(options),
+        Command::Completions(options) => hints::completions(options),
         Command::Show(options) => console::show(options),
         Command::Why(options) => console::why(options),
         Command::Reload(options) => console::reload(options),

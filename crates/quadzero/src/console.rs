@@ -103,11 +103,13 @@ pub fn reload(options: &cli::Reload) -> Result<(), Failure> {
 /// # Errors
 /// No edge answers.
 pub fn drain(options: &cli::Drain) -> Result<(), Failure> {
-    let answer = connect(&options.at)?.ask(Request::Drain { exit: options.exit })?;
+    let cli::Drain { exit, restart, at } = options;
+    let answer = connect(at)?.ask(Request::Drain { exit: *exit, restart: *restart })?;
     write(match answer["stage"].as_str() {
         Some("warning") => {
             "neighbors are told to use another way; the withdrawal follows after [drain] wait\n"
         }
+        _ if *restart => "it exits, to be started again\n",
         _ => "everything is withdrawn\n",
     })
 }

@@ -88,12 +88,17 @@ async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
             }
         }
     }
-    info!("stopping: withdrawing every route");
+    // Whoever told it to leave has an answer coming, which the task of that connection writes.
+    tokio::task::yield_now().await;
+    let restarts = running.restarts();
+    if !restarts {
+        info!("stopping: withdrawing every route");
+    }
     tokio::select! {
         () = running.stop() => info!("stopped"),
         signal = signals.stop() => warn!(signal, "stopped at once, whoever has not heard it yet"),
     }
-    Ok(())
+    if restarts { Err(Failure::Restart) } else { Ok(()) }
 }
 
 /// Without a deadline nobody looks at it.

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   command line --cli--> check, export, decode              nothing is started
+//!                    +--> schema, completions                what editors and shells are told
 //!                    +--> run, azure, lab                    sessions, until a signal
 //!                    +--> azure show, doctor                 what a running mock, or a log, has to say
 //!                            |
@@ -19,6 +20,7 @@ pub mod daemon;
 pub mod decode;
 pub mod doctor;
 pub mod export;
+pub mod hints;
 pub mod history;
 pub mod intent;
 pub mod lab;

@@ -343,17 +343,32 @@ impl Router {
     }
 
     /// Withdraws everything, tells every peer why (RFC 9003), and returns when the connections are closed.
-    pub async fn stop(self, why: &str) {
-        let notification = Notification::shutdown(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN, why);
-        let mut stopping = self.leaving;
-        let dynamic = self.speaker.close_ranges();
-        for peer in self.members.into_iter().filter_map(|member| member.peer).chain(dynamic) {
-            let notification = notification.clone();
-            stopping.spawn(async move { peer.stop(notification).await });
-        }
-        while stopping.join_next().await.is_some() {}
+    pub async fn stop(mut self, why: &str) {
+        self.say_good_bye(why, |_| true).await;
         // After the last words of BGP: some take a neighbor that stops its BFD for one that has failed.
         self.liveness.stop().await;
+    }
+
+    /// The same to peers that would lose our routes. The others are to find a connection that just ended (RFC 4724 §4.2), as it will with
+    /// the process; and a BFD session that says that it is taken down on purpose would tell them otherwise.
+    pub async fn stop_for_restart(mut self, why: &str) {
+        let loses_routes = |peer: &Peer| {
+            let status = peer.status();
+            let agreed = status.borrow().negotiated.clone();
+            !agreed.is_some_and(|agreed| agreed.outlives_connection())
+        };
+        self.say_good_bye(why, loses_routes).await;
+    }
+
+    async fn say_good_bye(&mut self, why: &str, is_told: fn(&Peer) -> bool) {
+        let notification = Notification::shutdown(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN, why);
+        let dynamic = self.speaker.close_ranges();
+        let peers = self.members.iter().filter_map(|member| member.peer.clone()).chain(dynamic);
+        for peer in peers.filter(is_told) {
+            let notification = notification.clone();
+            self.leaving.spawn(async move { peer.stop(notification).await });
+        }
+        while self.leaving.join_next().await.is_some() {}
     }
 }
 

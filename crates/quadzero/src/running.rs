@@ -45,6 +45,8 @@ pub struct Running {
     leave_at: Option<Instant>,
     /// It leaves for good.
     exits: bool,
+    /// And is started again.
+    restarts: bool,
     has_left: bool,
     unconfirmed: Option<Unconfirmed>,
 }
@@ -89,6 +91,7 @@ impl Running {
             started: Instant::now(),
             leave_at: None,
             exits: false,
+            restarts: false,
             has_left: false,
             unconfirmed: None,
         })
@@ -212,6 +215,18 @@ impl Running {
         }
     }
 
+    /// Exits at once, to be started again.
+    pub(crate) fn restart(&mut self) {
+        self.history.add("restart", None, "whoever agreed on graceful restart keeps the routes");
+        info!("leaving for a restart: whoever agreed on graceful restart keeps the routes");
+        (self.exits, self.restarts, self.has_left) = (true, true, true);
+    }
+
+    /// Whether it ends so that it is started again.
+    pub(crate) const fn restarts(&self) -> bool {
+        self.restarts
+    }
+
     /// The wait is over.
     fn leave(&mut self) {
         self.leave_at = None;
@@ -257,9 +272,10 @@ impl Running {
         self.router.publish(routes)
     }
 
-    /// Withdraws everything and says good-bye to every neighbor.
+    /// Withdraws everything and says good-bye to every neighbor; before a restart, to those alone that lose the routes by it.
     pub(crate) async fn stop(self) {
-        self.router.stop(&self.edge.drain.text).await;
+        let text = &self.edge.drain.text;
+        if self.restarts { self.router.stop_for_restart(text).await } else { self.router.stop(text).await }
     }
 
     // Reload.

@@ -193,8 +193,29 @@ fn a_reader_that_has_seen_enough_ends_it_in_silence() {
 }
 
 #[test]
+fn a_shell_reads_the_completions() {
+    let (code, script, _) = told(&quadzero(&["completions", "bash"]));
+    assert_eq!(code, Some(0));
+    let ask = format!(
+        "{script}\nCOMP_WORDS=(quadzero undr) COMP_CWORD=1; _quadzero quadzero undr quadzero; echo $COMPREPLY"
+    );
+    let (_, completed, err) = told(&Command::new("bash").args(["-c", &ask]).output().unwrap());
+    assert_eq!((completed.as_str(), err.as_str()), ("undrain\n", ""));
+}
+
+#[test]
+fn schema_prints_one_for_each_kind_of_file() {
+    for kind in ["edge", "gateway", "scenario"] {
+        let (code, out, _) = told(&quadzero(&["schema", kind]));
+        let committed =
+            std::fs::read_to_string(here(&format!("../../config/schema/{kind}.schema.json"))).unwrap();
+        assert!((code, out) == (Some(0), committed), "{kind}");
+    }
+}
+
+#[test]
 fn every_command_has_help_with_an_example() {
-    for command in ["lab", "run", "check", "azure", "export", "decode"] {
+    for command in ["lab", "run", "check", "azure", "export", "decode", "schema", "completions"] {
         let (code, out, _) = told(&quadzero(&[command, "--help"]));
         let examples = out.split_once("Examples:").unwrap().1;
         assert_eq!(code, Some(0));

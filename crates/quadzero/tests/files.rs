@@ -32,6 +32,24 @@ fn every_example_is_without_errors_and_without_warnings() {
     }
 }
 
+/// That of the Debian package announces nothing before somebody has taken away the signs in front of its lines, and then it is right.
+#[test]
+fn the_packages_file_is_a_comment_and_sound_below_it() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/debian/edge.toml");
+    let Source { path, text } = source(&path);
+    assert!(text.lines().all(|line| line.is_empty() || line.starts_with('#')));
+    assert!(Source { path: path.clone(), text: text.clone() }.edge().value.is_none());
+    let is_key = |line: &&str| line.starts_with(|c: char| c.is_ascii_lowercase() || c == '[');
+    let keys: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix('#')).filter(is_key).collect();
+    let loaded = Source { path, text: keys.join("\n") }.edge();
+    assert_eq!(loaded.render(false), "");
+    let edge = loaded.value.unwrap();
+    assert!(
+        edge.neighbors.len() == 2
+            && edge.neighbors.iter().all(|n| n.peer.capabilities.graceful_restart.is_some())
+    );
+}
+
 #[test]
 fn the_pair_for_one_machine_fits_together() {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");

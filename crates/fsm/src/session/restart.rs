@@ -114,7 +114,14 @@ fn is_graceful(negotiated: &Negotiated, ending: &Ending) -> bool {
 
 /// Both sides have said that they can.
 pub(super) fn is_agreed(negotiated: &Negotiated) -> bool {
-    negotiated.we_restart_gracefully && negotiated.graceful_restart.is_some()
+    negotiated.outlives_connection()
+}
+
+impl Negotiated {
+    /// Routes stay for a while when the connection just ends: both sides have said so (RFC 4724).
+    pub fn outlives_connection(&self) -> bool {
+        self.we_restart_gracefully && self.graceful_restart.is_some()
+    }
 }
 
 fn covers_notifications(negotiated: &Negotiated) -> bool {

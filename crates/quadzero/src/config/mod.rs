@@ -16,6 +16,7 @@ pub mod edge;
 mod input;
 mod reader;
 pub mod scenario;
+pub mod schema;
 mod secret;
 mod value;
 

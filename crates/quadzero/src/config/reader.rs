@@ -5,6 +5,7 @@
 //! value hides no other. [`record!`] writes the asking for a struct whose fields are named like the keys.
 
 use super::diagnostic::{Diagnostic, Span};
+use super::schema::{Schema, Schemas, any_of, list};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -23,6 +24,9 @@ pub(super) trait Value: Sized {
 
     /// Reads the value, or says why not and gives `None`.
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self>;
+
+    /// What an editor can know of such a value. It may take more than `read` does, and never less.
+    fn schema(all: &mut Schemas) -> Schema;
 }
 
 impl<T: Value> Value for Spanned<T> {
@@ -36,6 +40,10 @@ impl<T: Value> Value for Spanned<T> {
 
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         T::read(node, out).map(|value| Self::new(node.span(), value))
+    }
+
+    fn schema(all: &mut Schemas) -> Schema {
+        T::schema(all)
     }
 }
 
@@ -56,6 +64,10 @@ impl<T: Value> Value for Vec<T> {
         // All are read before one that is wrong costs the list: each has its own error.
         let read: Vec<Option<T>> = elements.iter().map(|element| T::read(element, out)).collect();
         read.into_iter().collect()
+    }
+
+    fn schema(all: &mut Schemas) -> Schema {
+        list(T::schema(all))
     }
 }
 
@@ -164,21 +176,28 @@ pub(super) fn closest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
 
 /// A struct whose fields are the keys of a table: `some_key` is read from `some-key`. All values are `Option`s with
 /// their place (`many`: a list), for a file may lack anything; `required` reports it. `flatten` takes a record whose
-/// keys stand in the same table.
+/// keys stand in the same table. What stands above a key is what editors show, with what `config/README.md` has in the section
+/// that the record's own first line names.
 macro_rules! record {
-    ($(#[$doc:meta])* $Name:ident { $($(#[$field_doc:meta])* $need:ident $field:ident: $Type:ty,)* }) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $Name:ident {
+        $($(#[doc = $field_doc:literal])* $need:ident $field:ident: $Type:ty,)*
+    }) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Debug)]
         pub(in crate::config) struct $Name {
             span: $crate::config::diagnostic::Span,
             written: Vec<String>,
-            $($(#[$field_doc])* pub(in crate::config) $field: $crate::config::reader::record!(@type $need $Type),)*
+            $($(#[doc = $field_doc])* pub(in crate::config) $field: $crate::config::reader::record!(@type $need $Type),)*
         }
 
         impl $Name {
             pub(in crate::config) fn fields(table: &mut $crate::config::reader::Table<'_>) -> Self {
                 $(let $field = $crate::config::reader::record!(@read $need table $field $Type);)*
                 Self { span: table.span(), written: table.written(), $($field,)* }
+            }
+
+            pub(in crate::config) fn keys(keys: &mut $crate::config::schema::Keys<'_>) {
+                $($crate::config::reader::record!(@key $need keys $field $Type, concat!($($field_doc),*));)*
             }
         }
 
@@ -209,6 +228,13 @@ macro_rules! record {
                 table.finish();
                 Some(record)
             }
+
+            fn schema(
+                all: &mut $crate::config::schema::Schemas,
+            ) -> $crate::config::schema::Schema {
+                let name = concat!(module_path!(), "::", stringify!($Name));
+                all.record(name, concat!($($doc),*), Self::keys)
+            }
         }
 
         impl $crate::config::reader::Inherit for $Name {
@@ -222,6 +248,13 @@ macro_rules! record {
         Some(<$Type as $crate::config::reader::Value>::line(&$crate::config::reader::key(stringify!($field))))
     };
     (@example $need:ident $field:ident $Type:ty) => { None };
+    (@key flatten $keys:ident $field:ident $Type:ty, $doc:expr) => { <$Type>::keys($keys) };
+    (@key many $keys:ident $field:ident $Type:ty, $doc:expr) => {
+        $crate::config::reader::record!(@key optional $keys $field Vec<$Type>, $doc)
+    };
+    (@key $need:ident $keys:ident $field:ident $Type:ty, $doc:expr) => {
+        $keys.$need::<$Type>($crate::config::reader::key(stringify!($field)), $doc)
+    };
     (@type many $Type:ty) => { Vec<$Type> };
     (@type flatten $Type:ty) => { $Type };
     (@type $need:ident $Type:ty) => { Option<toml::Spanned<$Type>> };
@@ -251,6 +284,11 @@ impl<T: Value> Value for Several<T> {
             DeValue::Array(_) => Vec::read(node, out).map(Self),
             _ => T::read(node, out).map(|only| Self(vec![only])),
         }
+    }
+
+    fn schema(all: &mut Schemas) -> Schema {
+        let one = T::schema(all);
+        any_of([one.clone(), list(one)])
     }
 }
 

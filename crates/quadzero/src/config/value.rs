@@ -3,6 +3,7 @@
 
 use super::diagnostic::Diagnostic;
 use super::reader::{Node, Value, closest, wrong_type};
+use super::schema::{self, Schema, Schemas, any_of, integer as integers, pattern};
 use ipnet::{IpNet, Ipv4Net};
 use quadzero_codec::{
     Asn, Community, ExtendedCommunity, Family, HoldTime, LargeCommunity, NextHop, Origin, Role, RouterId,
@@ -79,6 +80,10 @@ macro_rules! numbers {
             fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
                 number(node, out, $least, i128::from($most))
             }
+
+            fn schema(_: &mut Schemas) -> Schema {
+                integers($least, i128::from($most))
+            }
         }
     )* };
 }
@@ -97,6 +102,10 @@ impl Value for usize {
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         number(node, out, 1, u32::MAX.into())
     }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        integers(1, u32::MAX.into())
+    }
 }
 
 impl Value for Asn {
@@ -107,6 +116,10 @@ impl Value for Asn {
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         // RFC 7607 reserves 0 and RFC 7300 the last one.
         number(node, out, 1, i128::from(u32::MAX) - 1).map(Self)
+    }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        integers(1, i128::from(u32::MAX) - 1)
     }
 }
 
@@ -122,6 +135,10 @@ impl Value for bool {
         }
         boolean
     }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::boolean()
+    }
 }
 
 impl Value for String {
@@ -135,6 +152,10 @@ impl Value for String {
             _ => Ok(text.to_owned()),
         };
         text(node, out, some)
+    }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        pattern(r"\S")
     }
 }
 
@@ -160,6 +181,10 @@ impl Value for Duration {
             Some(duration) => Ok(duration),
         };
         take(node, out, result)
+    }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::duration(1, LONGEST.as_secs())
     }
 }
 
@@ -191,6 +216,10 @@ impl Value for RestartAfter {
             _ => Duration::read(node, out).map(|wait| Self(Some(wait))),
         }
     }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        any_of([schema::words(&["never"]), schema::duration(1, LONGEST.as_secs())])
+    }
 }
 
 /// A wait that may be none.
@@ -207,6 +236,10 @@ impl Value for Pause {
             return Some(Self(Duration::ZERO));
         }
         Duration::read(node, out).map(Self)
+    }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::duration(0, LONGEST.as_secs())
     }
 }
 
@@ -234,6 +267,10 @@ impl Value for HoldTime {
         };
         take(node, out, result)
     }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::duration(0, u16::MAX.into())
+    }
 }
 
 impl Value for RestartTime {
@@ -246,6 +283,10 @@ impl Value for RestartTime {
         let whole = (duration.subsec_nanos() == 0).then(|| u16::try_from(duration.as_secs()).ok()).flatten();
         let problem = || Problem::new("not a restart time (RFC 4724 §3)", "whole seconds, from 1 to 4095");
         take(node, out, whole.and_then(Self::new).ok_or_else(problem))
+    }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::duration(1, 4095)
     }
 }
 
@@ -264,6 +305,10 @@ impl Value for RouterId {
                 .ok_or_else(|| Problem::new("the router id must not be 0.0.0.0 (RFC 6286 §2.1)", hint))
         })
     }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::ipv4()
+    }
 }
 
 impl Value for IpAddr {
@@ -273,6 +318,10 @@ impl Value for IpAddr {
 
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         text(node, out, |text| unmapped(address(text)?))
+    }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::address()
     }
 }
 
@@ -313,6 +362,10 @@ impl Value for Ipv4Addr {
             }
         })
     }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::ipv4()
+    }
 }
 
 impl Value for SocketAddr {
@@ -331,6 +384,10 @@ impl Value for SocketAddr {
             })
         })
     }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::socket()
+    }
 }
 
 impl Value for IpNet {
@@ -340,6 +397,10 @@ impl Value for IpNet {
 
     fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
         text(node, out, prefix)
+    }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::prefix()
     }
 }
 
@@ -355,6 +416,10 @@ impl Value for Ipv4Net {
                 Err(Problem::new(format!("\"{text}\" is not an IPv4 prefix"), "like \"10.1.0.0/16\""))
             }
         })
+    }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::ipv4_prefix()
     }
 }
 
@@ -400,6 +465,10 @@ impl Value for NextHop {
             }),
         })
     }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        any_of([schema::words(&["self"]), schema::address()])
+    }
 }
 
 impl Value for Md5Key {
@@ -411,10 +480,14 @@ impl Value for Md5Key {
         let problem = || Problem::new("not a TCP MD5 key (RFC 2385)", "1 to 80 octets");
         text(node, out, |text| Self::new(text.as_bytes()).ok_or_else(problem))
     }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        schema::text(1, 80)
+    }
 }
 
 macro_rules! parsed {
-    ($($Type:ty: $what:literal, $hint:literal, $example:literal;)*) => { $(
+    ($($Type:ty: $what:literal, $hint:literal, $example:literal, $pattern:literal;)*) => { $(
         impl Value for $Type {
             fn example() -> String {
                 $example.to_owned()
@@ -424,16 +497,21 @@ macro_rules! parsed {
                 let problem = |text: &str| Problem::new(format!(concat!("\"{}\" is not ", $what), text), $hint);
                 text(node, out, |text| text.parse().map_err(|_| problem(text)))
             }
+
+            fn schema(_: &mut Schemas) -> Schema {
+                pattern($pattern)
+            }
         }
     )* };
 }
 
 parsed! {
     Community: "a community", "like \"65010:100\", or \"no-export\", \"no-advertise\", \"graceful-shutdown\"",
-        "\"65010:100\"";
+        "\"65010:100\"", r"^([0-9]+:[0-9]+|[a-z][a-z-]*)$";
     ExtendedCommunity: "an extended community", "like \"rt:65010:1\", \"soo:65010:1\" or \"0x0002fde800000064\"",
-        "\"rt:65010:1\"";
-    LargeCommunity: "a large community", "like \"65010:1:2\"", "\"65010:1:2\"";
+        "\"rt:65010:1\"", r"^(0x[0-9A-Fa-f]{16}|[a-z]+:[0-9.]+:[0-9]+)$";
+    LargeCommunity: "a large community", "like \"65010:1:2\"", "\"65010:1:2\"",
+        r"^[0-9]+:[0-9]+:[0-9]+$";
 }
 
 /// Reads one word of a list.
@@ -469,6 +547,10 @@ macro_rules! words {
                 out: &mut Vec<$crate::config::diagnostic::Diagnostic>,
             ) -> Option<Self> {
                 $crate::config::value::word(node, out, $what, &[$(($word, $value),)*])
+            }
+
+            fn schema(_: &mut $crate::config::schema::Schemas) -> $crate::config::schema::Schema {
+                $crate::config::schema::words(&[$($word),*])
             }
         }
     )* };

@@ -62,7 +62,8 @@ fn change(running: &mut Running, request: Request) -> Result<Value, String> {
             return running.reload("quadzero reload", confirm.map(Duration::from_secs)).map(told);
         }
         Request::Confirm => running.confirm()?,
-        Request::Drain { exit } => running.drain(exit, "quadzero drain"),
+        Request::Drain { restart: true, .. } => running.restart(),
+        Request::Drain { exit, .. } => running.drain(exit, "quadzero drain"),
         Request::Undrain => running.undrain()?,
         Request::Start { neighbor } => running.start_neighbor(&neighbor)?,
         Request::Stop { neighbor, text } => {

@@ -62,8 +62,12 @@ pub enum Request {
     Reload { plan: bool, confirm: Option<u64> },
     /// What was reloaded stays.
     Confirm,
-    /// Leaves, politely. `exit`: for good.
-    Drain { exit: bool },
+    /// Leaves, politely. `exit`: for good. `restart`: at once, for another start.
+    Drain {
+        exit: bool,
+        #[serde(default)]
+        restart: bool,
+    },
     /// Is back.
     Undrain,
     /// Starts a neighbor that was stopped.

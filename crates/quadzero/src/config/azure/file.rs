@@ -2,6 +2,7 @@
 
 use crate::config::diagnostic::Diagnostic;
 use crate::config::reader::{Node, Several, Value, record};
+use crate::config::schema::{self, Schema, Schemas, any_of};
 use crate::config::value::{Problem, text, words};
 use ipnet::Ipv4Net;
 use quadzero_azure::config::{HoldTimeBehaviour, NextHopType, Preference, Sku, SystemDefault, Target};
@@ -262,6 +263,10 @@ impl Value for Target {
                 Problem::new(format!("\"{prefix}\" is no destination of a security rule"), hint)
             }),
         })
+    }
+
+    fn schema(all: &mut Schemas) -> Schema {
+        any_of([schema::words(&["Internet", "VirtualNetwork", "*"]), Ipv4Net::schema(all)])
     }
 }
 

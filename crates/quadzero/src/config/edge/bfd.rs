@@ -4,6 +4,7 @@ use super::file;
 use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::get;
 use crate::config::reader::{Node, Value, record, wrong_type};
+use crate::config::schema::{Schema, Schemas, any_of};
 use quadzero_bfd::{Interval, Parameters};
 use std::num::NonZeroU8;
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub(in crate::config) enum Bfd {
 }
 
 record! {
-    /// `bfd = { .. }` of a neighbor.
+    /// `bfd` of a neighbor
     Keys {
         /// As often as this we would like to send.
         optional min_tx: Duration,
@@ -55,6 +56,10 @@ impl Value for Bfd {
                 None
             }
         }
+    }
+
+    fn schema(all: &mut Schemas) -> Schema {
+        any_of([bool::schema(all), Keys::schema(all)])
     }
 }
 

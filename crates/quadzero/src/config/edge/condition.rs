@@ -5,6 +5,7 @@ use super::file;
 use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::get;
 use crate::config::reader::{Node, Record, Table, Value, closest, record, wrong_type};
+use crate::config::schema::{Schema, Schemas, any_of};
 use crate::config::value::words;
 use quadzero_policy::{Condition, OnFailure, Template};
 use toml::Spanned;
@@ -83,6 +84,10 @@ impl Value for When {
                 None
             }
         }
+    }
+
+    fn schema(all: &mut Schemas) -> Schema {
+        any_of([String::schema(all), Combined::schema(all)])
     }
 }
 

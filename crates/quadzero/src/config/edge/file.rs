@@ -229,7 +229,7 @@ record! {
 }
 
 record! {
-    /// `azure = { .. }` of a neighbor.
+    /// `azure` of a neighbor
     Azure {
         /// Which of Azure's gateways it is.
         required kind: AzureKind,

@@ -4,6 +4,7 @@ use super::Known;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::get;
 use crate::config::reader::{Node, Record, Value, missing, record, wrong_type};
+use crate::config::schema::{self, Schema, Schemas, any_of};
 use crate::config::value::words;
 use ipnet::IpNet;
 use quadzero_azure::gateway::Refusal;
@@ -181,6 +182,10 @@ impl Value for Names {
             _ => Spanned::read(node, out).map(|only| Self(vec![only])),
         }
     }
+
+    fn schema(all: &mut Schemas) -> Schema {
+        any_of([String::schema(all), Vec::<String>::schema(all)])
+    }
 }
 
 /// Whether a service works: `true`, `false` or `"depends"`.
@@ -209,6 +214,10 @@ impl Value for Works {
                 None
             }
         }
+    }
+
+    fn schema(all: &mut Schemas) -> Schema {
+        any_of([bool::schema(all), schema::words(&["depends"])])
     }
 }
 
