@@ -138,6 +138,8 @@ pub enum Shown {
         /// Every decision about this neighbor
         neighbor: Option<String>,
     },
+    /// Routes that the kernel has of what was learned, and those that it is not to have
+    Kernel,
     /// What has happened
     Events,
 }

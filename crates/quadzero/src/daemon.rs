@@ -84,9 +84,14 @@ async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
         }
     }
     info!("stopping: withdrawing every route");
+    let forwarding = running.leave_kernel();
     tokio::select! {
         () = running.stop() => info!("stopped"),
         signal = signals.stop() => warn!(signal, "stopped at once, whoever has not heard it yet"),
+    }
+    // Last: the way to the neighbors is one of the routes.
+    if let Some(forwarding) = forwarding {
+        forwarding.leave().await;
     }
     Ok(())
 }

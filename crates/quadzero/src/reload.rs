@@ -30,6 +30,8 @@ pub struct Plan {
     pub no_longer_listen: Vec<SocketAddr>,
     /// Those that something happens to.
     pub neighbors: Vec<Step>,
+    /// Whether the kernel is to have other routes, or to have them otherwise.
+    pub kernel: bool,
     /// Keys that only the next start looks at.
     pub next_start: Vec<&'static str>,
 }
@@ -96,7 +98,7 @@ impl Plan {
     /// From what there is to `edge`, whose neighbors are to have `routes`.
     pub(crate) fn new(edge: &Edge, running: &Edge, now: &[Now<'_>], routes: &[Arc<RouteSet>]) -> Self {
         // What is not named here is in the neighbors, or in their routes.
-        let Edge { asn: _, router_id: _, listen, policy: _, neighbors, control, drain: _ } = edge;
+        let Edge { asn: _, router_id: _, listen, policy: _, neighbors, control, drain: _, kernel } = edge;
         let gone = now.iter().filter(|now| !neighbors.iter().any(|new| is_same(new, now.neighbor)));
         let mut steps: Vec<Step> = gone.map(Step::remove).collect();
         for (new, routes) in neighbors.iter().zip(routes) {
@@ -113,6 +115,7 @@ impl Plan {
             listen: without(listen, &running.listen),
             no_longer_listen: without(&running.listen, listen),
             neighbors: steps,
+            kernel: *kernel != running.kernel,
             next_start: if *control == running.control { Vec::new() } else { vec!["control"] },
         }
     }
@@ -165,7 +168,7 @@ impl Step {
 
     fn change(now: &Now<'_>, new: &Neighbor, routes: &Arc<RouteSet>) -> Self {
         let mut step = Self { established: now.established, ..Self::new(new, Action::Keep) };
-        let Neighbor { peer, range, policy: _, bfd, azure: _ } = new;
+        let Neighbor { peer, range, policy: _, bfd, path, azure: _ } = new;
         for difference in now.neighbor.peer.difference(peer) {
             let Difference { key, .. } = difference;
             match difference.resets(now.can_be_asked) {
@@ -178,6 +181,9 @@ impl Step {
         }
         if now.neighbor.bfd != *bfd {
             step.in_place.push("bfd");
+        }
+        if now.neighbor.path != *path {
+            step.in_place.push("tunnel");
         }
         if !step.resets.is_empty() {
             step.action = Action::Reset;
@@ -217,6 +223,9 @@ impl Display for Plan {
             }
         }
         self.neighbors.iter().try_for_each(|step| step.describe(&mut out))?;
+        if self.kernel {
+            out.push_str("[kernel] takes effect at once: the routes of the kernel become what it says\n");
+        }
         for key in &self.next_start {
             let _ = writeln!(out, "[{key}] takes effect with the next start");
         }

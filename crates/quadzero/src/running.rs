@@ -12,6 +12,7 @@ use crate::cli::Failure;
 use crate::config::Source;
 use crate::config::edge::Edge;
 use crate::daemon::failed;
+use crate::forwarding::Forwarding;
 use crate::history::History;
 use crate::intent::{Announcement, Asked, ByHand, Intent, Stage};
 use crate::reload::Plan;
@@ -33,6 +34,8 @@ pub struct Running {
     by_hand: ByHand,
     intent: Intent,
     router: Router,
+    /// What the kernel has of what was learned.
+    forwarding: Option<Forwarding>,
     history: History,
     started: Instant,
     /// When the next step of leaving is due.
@@ -67,6 +70,7 @@ impl Running {
         let intent = Intent::new(&edge.policy, &by_hand, Stage::Serving).map_err(failed)?;
         let routes = intent.plan(edge.neighbors.iter());
         let router = Router::start_with(&edge, &routes, history.clone()).map_err(failed)?;
+        let forwarding = Forwarding::start(&edge, &router);
         history.add("start", None, format!("{} neighbors", edge.neighbors.len()));
         Ok(Self {
             path: path.to_owned(),
@@ -74,6 +78,7 @@ impl Running {
             by_hand,
             intent,
             router,
+            forwarding,
             history,
             started: Instant::now(),
             leave_at: None,
@@ -101,6 +106,11 @@ impl Running {
     /// The neighbors.
     pub fn router(&self) -> &Router {
         &self.router
+    }
+
+    /// What the kernel has of what was learned; `None`: nothing, as configured.
+    pub(crate) fn forwarding(&self) -> Option<&Forwarding> {
+        self.forwarding.as_ref()
     }
 
     /// What has happened.
@@ -219,6 +229,13 @@ impl Running {
         self.router.publish(routes);
     }
 
+    /// The kernel's routes, as they are now: to be let go of when the neighbors have been told.
+    pub(crate) fn leave_kernel(&mut self) -> Option<Forwarding> {
+        let mut forwarding = self.forwarding.take()?;
+        forwarding.freeze();
+        Some(forwarding)
+    }
+
     /// Withdraws everything and says good-bye to every neighbor.
     pub(crate) async fn stop(self) {
         self.router.stop(&self.edge.drain.text).await;
@@ -282,7 +299,14 @@ impl Running {
         let Draft { edge, intent, routes, plan } = draft;
         self.router.apply(&plan, &edge, routes).map_err(|error| error.to_string())?;
         self.intent = intent;
-        Ok((plan, std::mem::replace(&mut self.edge, edge)))
+        let before = std::mem::replace(&mut self.edge, edge);
+        if self.forwarding.as_mut().is_none_or(|known| !known.follow(&self.edge, &self.router)) {
+            if let Some(known) = self.forwarding.take() {
+                tokio::spawn(known.remove());
+            }
+            self.forwarding = Forwarding::start(&self.edge, &self.router);
+        }
+        Ok((plan, before))
     }
 
     fn note(&self, by: &str, plan: &Plan) {

@@ -50,6 +50,8 @@ pub enum Request {
     Routes { which: Which, neighbor: Option<String> },
     /// What is originated and excepted, by the file and by hand; with a neighbor, every decision about it.
     Policy { neighbor: Option<String> },
+    /// What the kernel has of what was learned, and what it is not to have.
+    Kernel,
     /// What has happened.
     Events,
     /// And what will happen, as it does.

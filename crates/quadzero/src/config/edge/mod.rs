@@ -4,6 +4,7 @@ mod azure;
 mod bfd;
 mod control;
 mod file;
+mod kernel;
 mod limits;
 mod neighbor;
 mod range;
@@ -25,6 +26,7 @@ use ipnet::IpNet;
 use quadzero_bfd::Parameters;
 use quadzero_codec::{Asn, RouterId};
 use quadzero_fsm::{Mode, PeerConfig};
+use quadzero_kernel::{Path as Reached, Settings};
 use quadzero_policy::{NeighborPolicy, Policy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -47,6 +49,8 @@ pub struct Edge {
     pub control: Control,
     /// How it leaves.
     pub drain: Drain,
+    /// What the kernel is to have of what is learned; `None`: nothing.
+    pub kernel: Option<Settings>,
 }
 
 /// A neighbor as the program uses it.
@@ -60,6 +64,8 @@ pub struct Neighbor {
     pub policy: NeighborPolicy,
     /// How closely BFD watches the path to it, if it does.
     pub bfd: Option<Parameters>,
+    /// How it is reached.
+    pub path: Reached,
     /// The kind of Azure's gateway that it is, if it is one.
     pub azure: Option<AzureKind>,
 }
@@ -75,6 +81,7 @@ impl File {
         let bgp = self.bgp.as_ref()?.get_ref();
         let merged = neighbor::merged(self, out);
         range::check_within(&merged, out);
+        let kernel = kernel::settings(self, &merged, out);
         // Where something is wrong already, that may be why nothing is left to announce.
         let whole = policy.as_ref().filter(|_| !self.originate.is_empty() && !has_error(out));
         let mut silence = whole.map(routes::Silence::new);
@@ -98,6 +105,7 @@ impl File {
             neighbors,
             control: control::control(self, folder),
             drain: control::drain(self, out),
+            kernel,
         })
     }
 
@@ -134,7 +142,8 @@ impl File {
             rules.check_peer(&peer);
             rules.check_routes(self, decisions.as_deref().unwrap_or_default());
         }
-        Some(Neighbor { peer, range: range::range(keys), policy: told, bfd, azure: keys.azure_kind() })
+        let (range, path) = (range::range(keys), kernel::path(keys));
+        Some(Neighbor { peer, range, policy: told, bfd, path, azure: keys.azure_kind() })
     }
 }
 
