@@ -16,7 +16,7 @@ use crate::steps::{Step, steps};
 use crate::view::View;
 use crate::want::{Purpose, Refusal, Wanted, held, learned, may_stay};
 use ipnet::IpNet;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,6 +51,7 @@ impl Keeper {
             input,
             report: told,
             settling: Some(until),
+            left: None,
             pause: SHORTEST_PAUSE,
             refused: HashSet::new(),
             failed: HashSet::new(),
@@ -75,6 +76,8 @@ struct Task {
     report: watch::Sender<Arc<Report>>,
     /// Until when routes may stay that an earlier process has left.
     settling: Option<Instant>,
+    /// Those, until somebody announces them: from then on they are like any other.
+    left: Option<BTreeSet<Place>>,
     /// Until what failed is tried again.
     pause: Duration,
     /// What was logged, and holds still.
@@ -140,11 +143,9 @@ impl Task {
         let (mut wanted, not_learned) = learned(&input, &held, &view);
         refused.extend(not_learned);
         wanted.extend(held.iter().map(|(place, route)| (*place, route.clone())));
-        if self.is_settling(&input) {
-            let left = view.ours.iter().filter(|(place, way)| may_stay(place, way, &input, &held, &view));
-            for (place, way) in left {
-                let left = || Wanted { way: way.clone(), purpose: Purpose::Left };
-                wanted.entry(*place).or_insert_with(left);
+        for (place, way) in self.left(&input, &wanted, &view) {
+            if may_stay(place, way, &input, &held, &view) {
+                wanted.insert(*place, Wanted { way: way.clone(), purpose: Purpose::Left });
             }
         }
         let mut todo = steps(&view.ours, ways(&wanted));
@@ -157,14 +158,22 @@ impl Task {
         Ok(is_whole)
     }
 
-    /// Whether it is too early to say that nobody wants what an earlier process has left.
-    fn is_settling(&mut self, input: &Input) -> bool {
-        if self.settling.is_some_and(|until| until <= Instant::now())
-            || input.neighbors.iter().all(|neighbor| neighbor.settled)
-        {
+    /// What an earlier process has left, and nobody has announced yet, as long as it is too early to say that nobody will.
+    fn left<'a>(
+        &mut self,
+        input: &Input,
+        wanted: &BTreeMap<Place, Wanted>,
+        view: &'a View,
+    ) -> Vec<(&'a Place, &'a Way)> {
+        // At the first look, all that is there has been left.
+        let left = self.left.get_or_insert_with(|| view.ours.keys().copied().collect());
+        let all_have_spoken = input.neighbors.iter().all(|neighbor| neighbor.settled);
+        if all_have_spoken || self.settling.is_none_or(|until| until <= Instant::now()) {
             self.settling = None;
+            left.clear();
         }
-        self.settling.is_some()
+        left.retain(|place| !wanted.contains_key(place));
+        view.ours.iter().filter(|(place, _)| left.contains(place)).collect()
     }
 
     async fn remove_all(&mut self) {

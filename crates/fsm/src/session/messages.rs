@@ -70,7 +70,10 @@ impl Session {
     fn established(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
         let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
         match message {
-            Message::Keepalive => connection.heard(now),
+            Message::Keepalive => {
+                connection.heard(now);
+                self.keepalive_said();
+            }
             Message::Update(update) => {
                 connection.heard(now);
                 let internal = connection.dialect.internal;

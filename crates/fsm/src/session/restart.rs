@@ -89,7 +89,17 @@ impl Session {
         }
     }
 
-    /// Whether the peer is Established and has said End-of-RIB of every family that was agreed on.
+    /// A peer without the capability need not say End-of-RIB (RFC 4724 §3): when it has nothing to say but that it lives, it has
+    /// said everything, as far as anybody can tell.
+    pub(super) fn keepalive_said(&mut self) {
+        let silent = self.negotiated().filter(|negotiated| negotiated.graceful_restart.is_none());
+        if let Some(negotiated) = silent.cloned() {
+            self.end_of_rib.clone_from(&negotiated.families);
+        }
+    }
+
+    /// Whether the peer is Established and has said End-of-RIB of every family that was agreed on; or
+    /// is one that need not, and has said a KEEPALIVE since.
     pub fn has_said_everything(&self) -> bool {
         let said = |negotiated: &Arc<Negotiated>| {
             negotiated.families.iter().all(|family| self.end_of_rib.contains(family))
