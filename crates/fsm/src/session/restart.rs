@@ -89,10 +89,10 @@ impl Session {
         }
     }
 
-    /// A peer without the capability need not say End-of-RIB (RFC 4724 §3): when it has nothing to say but that it lives, it has
-    /// said everything, as far as anybody can tell.
+    /// Where one side lacks the capability, nobody need say End-of-RIB (RFC 4724 §3), and FRR does not: when the peer has nothing
+    /// to say but that it lives, it has said everything, as far as anybody can tell.
     pub(super) fn keepalive_said(&mut self) {
-        let silent = self.negotiated().filter(|negotiated| negotiated.graceful_restart.is_none());
+        let silent = self.negotiated().filter(|negotiated| !is_agreed(negotiated));
         if let Some(negotiated) = silent.cloned() {
             self.end_of_rib.clone_from(&negotiated.families);
         }
