@@ -406,7 +406,7 @@ fn need_6_the_two_instances_of_a_gateway_share_the_packets_and_one_takes_over() 
         "dev",
         "ipsec1",
     ]);
-    let _gateway = Quadzero::azure(&lab.right, GATEWAY);
+    let gateway = Quadzero::azure(&lab.right, GATEWAY);
     let mut edge = lab.run(EDGE);
     let all = ["10.1.0.4", "10.1.0.5", "203.0.113.4", "203.0.113.5", "10.1.0.0/16"];
     lab.wait_for_routes(TABLE, &all);
@@ -426,7 +426,54 @@ fn need_6_the_two_instances_of_a_gateway_share_the_packets_and_one_takes_over() 
     lab.left.ip(&["link", "set", "ipsec0", "up"]);
     wait_until("both share the packets again", PATIENCE, || hops() == ["\"ipsec0\"", "\"ipsec1\""]);
     assert_eq!(edge.terminate().code(), Some(0));
+    wait_until("the last word has found its way", PATIENCE, || {
+        gateway.process().log().matches("quadzero is shutting down").count() >= 2
+    });
     assert_eq!(lab.routes(TABLE), BTreeSet::new());
+}
+
+/// An interface of layer 3, as IPsec has it: gateways mean nothing there, and routes are without them.
+#[test]
+fn into_a_tun_interface_routes_need_no_gateway() {
+    let lab = Lab::new(GOBGP);
+    let mut python = lab.left.command("python3", "python3");
+    python.args(["-c", HOLD_TUN]);
+    let tun = Process::start(&lab.left, "tun", python);
+    wait_until("the interface is there", PATIENCE, || tun.log().contains("tun0"));
+    lab.left.ip(&["link", "set", "tun0", "up"]);
+    let other = "[[neighbor]]\nname = \"behind\"\naddress = \"10.1.0.4\"\nremote-as = 65030\ntunnel = { interface = \"tun0\" }";
+    let _edge = lab.run(&(config("", LEFT, RIGHT) + other));
+    lab.wait_for_routes(TABLE, &[&HELD[..], &["10.1.0.4"]].concat());
+    let shown = lab.left.ask_ip(&["route", "show", "10.1.0.4"]);
+    assert_eq!(shown.trim(), "10.1.0.4 dev tun0 proto 179 scope link metric 20");
+}
+
+/// Makes tun0, says so, and holds it as long as it lives.
+const HOLD_TUN: &str = r#"
+import fcntl, struct, time
+tun = open("/dev/net/tun", "r+b", buffering=0)
+fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", b"tun0", 0x1001))
+print("tun0", flush=True)
+time.sleep(600)
+"#;
+
+/// As many as a VPN gateway may have from all its edges.
+#[test]
+fn four_thousand_routes_come_and_go() {
+    let lab = Lab::new(GOBGP);
+    let prefixes: Vec<String> =
+        (0..4000).map(|n| format!("\"10.{}.{}.0/24\"", 64 + n / 250, n % 250)).collect();
+    let there = config("", RIGHT, LEFT)
+        .replace("asn = 65010", "asn = 65020")
+        .replace("remote-as = 65020", "remote-as = 65010");
+    let there = there.replace("[kernel]", "").replace("tunnel =", "# tunnel =");
+    let there = there.replace("prefix = \"0.0.0.0/0\"", &format!("prefixes = [{}]", prefixes.join(", ")));
+    let mut there = Quadzero::run(&lab.right, &there);
+    let edge = lab.run(&config("", LEFT, RIGHT).replace("max-prefixes = 1000", "max-prefixes = 4000"));
+    wait_until("all of them are there", PATIENCE, || lab.routes(TABLE).len() == 4000 + HELD.len());
+    assert_eq!(there.terminate().code(), Some(0));
+    lab.wait_for_routes(TABLE, &HELD);
+    drop(edge);
 }
 
 const GATEWAY: &str = r#"
