@@ -83,7 +83,7 @@ use crate::{Mode, PeerConfig};
 use backoff::Backoff;
 use bytes::{Bytes, BytesMut};
 use connection::{Connection, Ending};
-use quadzero_codec::{ErrorCode, Family, Notification};
+use quadzero_codec::{ErrorCode, Notification};
 use quadzero_rib::{AdjRibIn, RouteSet};
 use std::{
     collections::VecDeque,
@@ -119,7 +119,7 @@ pub struct Session {
     /// Until when routes of a peer that restarts are kept; `None` when none are stale.
     stale_until: Option<Instant>,
     /// Families of which the peer has said End-of-RIB since it is Established.
-    end_of_rib: Vec<Family>,
+    end_of_rib: Vec<quadzero_codec::Family>,
     connections: [Option<Box<Connection>>; 2],
     backoff: Backoff,
     outputs: VecDeque<Output>,
