@@ -74,7 +74,7 @@ impl Lab {
 
     fn run(&self, config: &str) -> Quadzero {
         let edge = Quadzero::run(&self.left, config);
-        wait_until("the edge can be asked", PATIENCE, || edge.has_said("started"));
+        wait_until("the edge can be asked", PATIENCE, || Quadzero::tell(&self.left, &["show"]).is_ok());
         edge
     }
 
@@ -128,14 +128,19 @@ impl Lab {
 
     /// The routes that come and go, from now on.
     fn monitor(&self) -> Process {
-        let mut ip = self.left.command("iproute2", "ip");
-        ip.args(["monitor", "route"]);
-        let monitor = Process::start(&self.left, "monitor", ip);
-        wait_until("ip listens", PATIENCE, || {
-            self.left.ip(&["route", "replace", "192.0.2.77/32", "dev", "wire"]);
-            monitor.log().contains("192.0.2.77")
-        });
-        monitor
+        let mut attempts = 0;
+        wait_for("ip listens", PATIENCE, || {
+            attempts += 1;
+            let mut ip = self.left.command("iproute2", "ip");
+            ip.args(["monitor", "route"]);
+            let monitor = Process::start(&self.left, &format!("monitor-{attempts}"), ip);
+            // It looks at all named namespaces first, and ends where one has just gone: of another test.
+            wait_until("ip listens, or has failed", PATIENCE, || {
+                self.left.ip(&["route", "replace", "192.0.2.77/32", "dev", "wire"]);
+                !monitor.log().is_empty()
+            });
+            monitor.log().contains("192.0.2.77").then_some(monitor)
+        })
     }
 }
 
@@ -441,11 +446,21 @@ fn into_a_tun_interface_routes_need_no_gateway() {
     let tun = Process::start(&lab.left, "tun", python);
     wait_until("the interface is there", PATIENCE, || tun.log().contains("tun0"));
     lab.left.ip(&["link", "set", "tun0", "up"]);
+    // Its next hop is a neighbor of ours, behind the tunnel.
+    let there = config("", RIGHT, LEFT)
+        .replace("asn = 65010", "asn = 65020")
+        .replace("remote-as = 65020", "remote-as = 65010");
+    let there = there.replace("[kernel]", "").replace("tunnel =", "# tunnel =");
+    let there = there.replace("prefix = \"0.0.0.0/0\"", "prefix = \"10.9.0.0/16\"\nnext-hop = \"10.1.0.4\"");
+    let _there = Quadzero::run(&lab.right, &there);
     let other = "[[neighbor]]\nname = \"behind\"\naddress = \"10.1.0.4\"\nremote-as = 65030\ntunnel = { interface = \"tun0\" }";
     let _edge = lab.run(&(config("", LEFT, RIGHT) + other));
-    lab.wait_for_routes(TABLE, &[&HELD[..], &["10.1.0.4"]].concat());
-    let shown = lab.left.ask_ip(&["route", "show", "10.1.0.4"]);
-    assert_eq!(shown.trim(), "10.1.0.4 dev tun0 proto 179 scope link metric 20");
+    lab.wait_for_routes(TABLE, &[&HELD[..], &["10.1.0.4", "10.9.0.0/16"]].concat());
+    let shown =
+        ["10.1.0.4", "10.9.0.0/16"].map(|to| lab.left.ask_ip(&["route", "show", to]).trim().to_owned());
+    let expected =
+        ["10.1.0.4", "10.9.0.0/16"].map(|to| format!("{to} dev tun0 proto 179 scope link metric 20"));
+    assert_eq!(shown, expected);
 }
 
 /// Makes tun0, says so, and holds it as long as it lives.
@@ -519,7 +534,6 @@ const EDGE: &str = r#"
     [neighbor-defaults]
     remote-as = 65515
     local-address = "10.51.255.254"
-    connect-retry = "2s"
     import = "all"
     max-prefixes = 1000
     azure = { kind = "vpn-gateway", address-space = ["10.1.0.0/16"] }

@@ -185,7 +185,7 @@ pub(crate) fn judge(
         let length = longest(whose, table, held, view);
         // A route of the same length is no shelter: which of the two holds is a matter of metrics.
         let is_sheltered = length.is_some_and(|length| length > prefix.prefix_len());
-        let is_the_same_way = || view.resolve(whose.address).is_ok_and(|(_, now)| now.hops == way.hops);
+        let is_the_same_way = || view.resolve(whose.address).is_ok_and(|(_, now)| view.is_same(&now, way));
         if !is_sheltered && !is_the_same_way() {
             return Err(Why::Swallows(whose.clone()));
         }

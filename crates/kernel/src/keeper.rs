@@ -11,7 +11,7 @@
 
 use crate::netlink::{self, Failed, News};
 use crate::report::{Report, Shown};
-use crate::route::{Input, Place, Way};
+use crate::route::{Input, Place, Settings, Way};
 use crate::steps::{Step, steps};
 use crate::view::View;
 use crate::want::{Purpose, Refusal, Wanted, held, learned, may_stay};
@@ -69,6 +69,24 @@ impl Keeper {
         let _it_may_have_ended = self.leave.send(keep);
         let _it_may_have_panicked = self.task.await;
     }
+}
+
+/// Puts the held routes there, as far as that is possible now: before anybody dials, whose packets would else go another way.
+///
+/// # Errors
+/// The kernel does not answer; what it refuses is for a [`Keeper`] to tell, which tries again.
+pub async fn hold(input: &Input) -> io::Result<()> {
+    let Settings { table, protocol, .. } = input.settings;
+    let view = netlink::read(table, protocol).await?;
+    let _a_keeper_tells = netlink::apply(&missing(&view, &held(input, &view).0), protocol).await?;
+    Ok(())
+}
+
+/// The steps to the held routes, none of which takes anything away.
+fn missing(view: &View, held: &BTreeMap<Place, Wanted>) -> Vec<Step> {
+    let mut steps = steps(&view.ours, ways(held));
+    steps.retain(|step| !matches!(step, Step::Remove(_)));
+    steps
 }
 
 struct Task {
@@ -134,8 +152,7 @@ impl Task {
         let (table, protocol) = (input.settings.table, input.settings.protocol);
         let mut view = netlink::read(table, protocol).await?;
         let (held, mut refused) = held(&input, &view);
-        let mut missing = steps(&view.ours, ways(&held));
-        missing.retain(|step| !matches!(step, Step::Remove(_)));
+        let missing = missing(&view, &held);
         let mut failed = netlink::apply(&missing, protocol).await?;
         if !missing.is_empty() {
             view = netlink::read(table, protocol).await?;

@@ -32,7 +32,7 @@ mod view;
 mod want;
 
 pub use guard::{Part, Protected, Why};
-pub use keeper::Keeper;
+pub use keeper::{Keeper, hold};
 pub use report::{Report, Shown};
 pub use route::{Hop, Input, MAIN, Neighbor, Path, Place, Settings, Tunnel, Way};
 pub use steps::{Step, steps};

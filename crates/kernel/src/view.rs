@@ -79,10 +79,23 @@ impl View {
         }
     }
 
-    /// A hop by an interface that carries; where it leads to one place, a gateway is not worth saying.
+    /// A hop by an interface that carries. Where it leads to one place, a gateway is not worth saying; but to IPv6 it has to be
+    /// said, since the kernel takes no route of several hops that has one without.
     pub fn hop(&self, gateway: IpAddr, interface: u32) -> Option<Hop> {
         let link = self.links.get(&interface).filter(|link| link.carries)?;
-        Some(Hop { gateway: (!link.to_one_place).then_some(gateway), interface })
+        Some(Hop { gateway: (!link.to_one_place || gateway.is_ipv6()).then_some(gateway), interface })
+    }
+
+    /// Whether two ways lead to the same places: a gateway makes a difference only where there are several.
+    pub fn is_same(&self, one: &Way, other: &Way) -> bool {
+        let leads_to_one = |hop: &Hop| self.links.get(&hop.interface).is_some_and(|link| link.to_one_place);
+        let places = |way: &Way| -> BTreeSet<Hop> {
+            way.hops
+                .iter()
+                .map(|hop| Hop { gateway: hop.gateway.filter(|_| !leads_to_one(hop)), ..*hop })
+                .collect()
+        };
+        places(one) == places(other)
     }
 
     /// The network of a link that the prefix is in, or is, with its interface; the longest of them.

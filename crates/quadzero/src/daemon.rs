@@ -6,6 +6,7 @@ use crate::config::Source;
 use crate::config::azure::{Api, Deployment};
 use crate::config::edge::{Control, Edge};
 use crate::control::{self, Question, Server};
+use crate::forwarding;
 use crate::history::History;
 use crate::logging::JOURNAL;
 use crate::running::Running;
@@ -65,6 +66,7 @@ pub(crate) fn failed(error: impl Display) -> Failure {
 async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let history = History::default();
+    forwarding::prepare(&edge).await;
     let mut running = Running::start(edge, path, history.clone())?;
     let mut control = open_control(&running.edge().control, history)?;
     let Edge { asn, router_id, listen, neighbors, .. } = running.edge();
@@ -84,14 +86,14 @@ async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
         }
     }
     info!("stopping: withdrawing every route");
-    let forwarding = running.leave_kernel();
+    let kernel = running.leave_kernel();
     tokio::select! {
         () = running.stop() => info!("stopped"),
         signal = signals.stop() => warn!(signal, "stopped at once, whoever has not heard it yet"),
     }
     // Last: the way to the neighbors is one of the routes.
-    if let Some(forwarding) = forwarding {
-        forwarding.leave().await;
+    if let Some(kernel) = kernel {
+        kernel.leave().await;
     }
     Ok(())
 }

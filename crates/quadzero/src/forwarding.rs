@@ -8,7 +8,7 @@
 //! until they have been told. Then the keeper takes all of ours away.
 
 use crate::config::edge::{Edge, Neighbor};
-use crate::router::Router;
+use crate::router::{Member, Router};
 use quadzero_codec::RouterId;
 use quadzero_fsm::{Import, Peer};
 use quadzero_kernel::{Input, Keeper, Neighbor as Reached, Report, Settings};
@@ -22,8 +22,30 @@ use tracing::error;
 
 /// After news there are more, as a rule: a table comes in many UPDATEs.
 const GATHER: Duration = Duration::from_millis(20);
+/// How long the kernel may take before neighbors are dialled all the same.
+const HOLD_WITHIN: Duration = Duration::from_secs(2);
 /// How long the kernel may take to let go of our routes when we leave.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Before the neighbors are dialled: the routes that lead into their tunnels. No kernel keeps an edge from starting.
+pub(crate) async fn prepare(edge: &Edge) {
+    let Some(settings) = edge.kernel.clone() else { return };
+    let neighbors = edge.neighbors.iter().filter(|neighbor| neighbor.range.is_none());
+    let silent = |neighbor: &Neighbor| Reached {
+        name: neighbor.peer.name.clone(),
+        address: neighbor.peer.transport.remote.ip(),
+        path: neighbor.path.clone(),
+        external: neighbor.peer.remote_as != neighbor.peer.local_as,
+        identifier: unknown(),
+        routes: Arc::default(),
+        settled: false,
+    };
+    let input = Input { settings, neighbors: neighbors.map(silent).collect(), own: own(edge) };
+    let held = tokio::time::timeout(HOLD_WITHIN, quadzero_kernel::hold(&input));
+    if let Ok(Err(error)) = held.await {
+        error!(%error, "cannot read or write the kernel's routes");
+    }
+}
 
 /// What the kernel has of what was learned.
 pub(crate) struct Forwarding {
@@ -136,23 +158,32 @@ struct Sources {
 
 impl Sources {
     fn new(edge: &Edge, settings: Settings, router: &Router) -> Self {
-        let unknown = RouterId::new(Ipv4Addr::BROADCAST).expect("it is not zero");
-        let source = |member: &crate::router::Member| {
+        let source = |member: &Member| {
             let (neighbor, peer) = (member.neighbor.clone(), member.peer.clone()?);
-            Some(Source { neighbor, peer, stopped: member.stopped, routes: None, identifier: unknown })
+            Some(Source { neighbor, peer, stopped: member.stopped, routes: None, identifier: unknown() })
         };
-        let listen = edge.listen.iter().map(|socket| socket.ip()).filter(|address| !address.is_unspecified());
-        let local = edge.neighbors.iter().filter_map(|neighbor| neighbor.peer.transport.local);
-        let mut own: Vec<IpAddr> = listen.chain(local).collect();
-        own.sort_unstable();
-        own.dedup();
-        Self { settings, own, all: router.members().iter().filter_map(source).collect() }
+        Self { settings, own: own(edge), all: router.members().iter().filter_map(source).collect() }
     }
 
     fn look(&mut self) -> Input {
         let neighbors = self.all.iter_mut().map(Source::look).collect();
         Input { settings: self.settings.clone(), neighbors, own: self.own.clone() }
     }
+}
+
+/// Of a neighbor that has not said one yet: the last among equals.
+fn unknown() -> RouterId {
+    RouterId::new(Ipv4Addr::BROADCAST).expect("it is not zero")
+}
+
+/// Addresses that neighbors know us by.
+fn own(edge: &Edge) -> Vec<IpAddr> {
+    let listen = edge.listen.iter().map(|socket| socket.ip()).filter(|address| !address.is_unspecified());
+    let local = edge.neighbors.iter().filter_map(|neighbor| neighbor.peer.transport.local);
+    let mut own: Vec<IpAddr> = listen.chain(local).collect();
+    own.sort_unstable();
+    own.dedup();
+    own
 }
 
 impl Source {

@@ -191,6 +191,34 @@ fn a_neighbor_on_the_link_is_a_gateway() {
     assert_eq!(outcome(&input, host()).route("10.1.0.0/16"), "via 198.51.100.2 dev isp");
 }
 
+/// "Device only routes can not be added for IPv6 using the multipath API", says the kernel.
+#[test]
+fn an_ipv6_route_into_tunnels_names_the_gateways() {
+    let mut input = gateway(&[]);
+    for (neighbor, address) in input.neighbors.iter_mut().zip(["2001:db8::4", "2001:db8::5"]) {
+        neighbor.address = ip(address);
+        neighbor.routes = said(address, &["2001:db8:1::/48"]);
+    }
+    let outcome = outcome(&input, host());
+    let both = "via 2001:db8::4 dev ipsec0, via 2001:db8::5 dev ipsec1";
+    assert_eq!(outcome.route("2001:db8:1::/48"), both);
+    assert_eq!(outcome.route("2001:db8::4/128"), "dev ipsec0");
+}
+
+/// Both are behind one tunnel of IPv6, where a gateway's name makes no difference.
+#[test]
+fn a_prefix_may_cover_a_neighbor_that_the_same_tunnel_leads_to() {
+    let mut input = gateway(&[]);
+    for (neighbor, address) in input.neighbors.iter_mut().zip(["2001:db8::4", "2001:db8::5"]) {
+        neighbor.address = ip(address);
+        neighbor.path = Path::Routed;
+        neighbor.routes = said("2001:db8::4", &["2001:db8::/48"]);
+    }
+    let mut view = host();
+    view.foreign.get_mut(&MAIN).unwrap().insert(net("2001:db8::/32"), foreign(TUNNEL_0, None));
+    assert_eq!(outcome(&input, view).route("2001:db8::/48"), "via 2001:db8::4 dev ipsec0");
+}
+
 #[test]
 fn a_next_hop_of_the_other_family_is_none() {
     let mut input = gateway(&[]);
