@@ -129,6 +129,16 @@ impl Namespace {
         say("ip", &[&["-n", &self.name], arguments].concat());
     }
 
+    /// What `ip` prints in here.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn ask_ip(&self, arguments: &[&str]) -> String {
+        let out = Command::new("ip").args(["-n", &self.name]).args(arguments).output().expect("ip runs");
+        assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
     /// A command that will run in here; its process id is the program's own.
     ///
     /// # Panics

@@ -38,6 +38,14 @@ impl Quadzero {
         Self::start_with(command, namespace, "run", config)
     }
 
+    /// The edge, without a capability ("net_admin") that root has.
+    pub fn run_without(namespace: &Namespace, capability: &str, config: &str) -> Self {
+        let mut command = namespace.command("util-linux", "setpriv");
+        let without = format!("-{capability}");
+        command.args(["--bounding-set", &without, "--inh-caps", &without]).arg(binary());
+        Self::start_with(command, namespace, "run", config)
+    }
+
     fn start(namespace: &Namespace, verb: &str, config: &str) -> Self {
         Self::start_with(namespace.command("quadzero", binary()), namespace, verb, config)
     }

@@ -199,7 +199,7 @@ impl Pair {
     }
 
     /// One round of what both sides want, say and hear; whether anything happened.
-    fn exchange(&mut self) -> bool {
+    pub(crate) fn exchange(&mut self) -> bool {
         let outputs =
             [0, 1].map(|side| std::iter::from_fn(|| self.ends[side].session.poll()).collect::<Vec<_>>());
         let mut happened = false;

@@ -144,6 +144,8 @@ pub enum Shown {
     },
     /// What probes have found out, and which announcements depend on that
     Probes,
+    /// Routes that the kernel has of what was learned, and those that it is not to have
+    Kernel,
     /// What has happened
     Events,
 }

@@ -45,6 +45,7 @@ fn request(what: &Shown) -> Request {
         Shown::Routes { which, neighbor } => Request::Routes { which, neighbor },
         Shown::Policy { neighbor } => Request::Policy { neighbor },
         Shown::Probes => Request::Probes,
+        Shown::Kernel => Request::Kernel,
         Shown::Events => Request::Events,
     }
 }
@@ -56,6 +57,7 @@ fn text(what: &Shown, answer: &Value) -> String {
         Shown::Routes { .. } => routes(answer),
         Shown::Policy { .. } => policy(answer),
         Shown::Probes => probes(answer),
+        Shown::Kernel => kernel(answer),
         Shown::Events => list(answer).iter().map(event_line).collect(),
     }
 }
@@ -388,6 +390,41 @@ fn probes(answer: &Value) -> String {
     });
     let probes = table(["Probe", "Looks at", "State", "For", "Because"], rows);
     probes + "\n" + &table(["Network", "Name", "When", "Verdict"], conditions)
+}
+
+fn kernel(answer: &Value) -> String {
+    let mut out = format!(
+        "Table {}, protocol {}: {} routes, {} kept out\n",
+        answer["table"], answer["protocol"], answer["total"], answer["refused-total"]
+    );
+    if let Some(seconds) = answer["settling"].as_u64() {
+        let _ = writeln!(
+            out,
+            "Routes of an earlier process stay for {seconds} s more, or until every neighbor has said End-of-RIB."
+        );
+    }
+    if let Some(error) = answer["error"].as_str() {
+        let _ = writeln!(out, "The kernel cannot be asked: {}", escaped(error));
+    }
+    let rows = list(&answer["routes"]).iter().map(|row| {
+        let state = if row["error"].is_null() {
+            "yes".to_owned()
+        } else {
+            format!("NO: {}", printable(&row["error"]))
+        };
+        let cells = ["table", "prefix", "metric", "next-hops", "for"].map(|key| printable(&row[key]));
+        let [table, prefix, metric, hops, purpose] = cells;
+        [table, prefix, metric, hops, purpose, state]
+    });
+    out += &table(["Table", "Network", "Metric", "Next hops", "For", "Installed"], rows);
+    let refused = list(&answer["refused"]);
+    if !refused.is_empty() {
+        let rows =
+            refused.iter().map(|row| ["prefix", "from", "why", "to-do"].map(|key| printable(&row[key])));
+        out += "\n";
+        out += &table(["Kept out", "From", "Why", "What to do"], rows);
+    }
+    out
 }
 
 fn event_line(event: &Value) -> String {

@@ -6,6 +6,7 @@ use crate::config::Source;
 use crate::config::azure::{Api, Deployment};
 use crate::config::edge::{Control, Edge};
 use crate::control::{self, Question, Server};
+use crate::forwarding;
 use crate::history::History;
 use crate::logging::JOURNAL;
 use crate::running::Running;
@@ -69,6 +70,7 @@ pub(crate) fn failed(error: impl Display) -> Failure {
 async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let history = History::default();
+    forwarding::prepare(&edge).await;
     let mut running = Running::start(edge, path, history.clone())?;
     let mut control = open_control(&running.edge().control, history)?;
     let Edge { asn, router_id, listen, neighbors, .. } = running.edge();
@@ -94,9 +96,14 @@ async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
     if !restarts {
         info!("stopping: withdrawing every route");
     }
+    let kernel = running.leave_kernel();
     tokio::select! {
         () = running.stop() => info!("stopped"),
         signal = signals.stop() => warn!(signal, "stopped at once, whoever has not heard it yet"),
+    }
+    // Last: the way to the neighbors is one of the routes. The next start finds them, if it is to come at once.
+    if let Some(kernel) = kernel.filter(|_| !restarts) {
+        kernel.leave().await;
     }
     if restarts { Err(Failure::Restart) } else { Ok(()) }
 }

@@ -20,6 +20,7 @@ pub mod daemon;
 pub mod decode;
 pub mod doctor;
 pub mod export;
+mod forwarding;
 pub mod hints;
 pub mod history;
 pub mod intent;

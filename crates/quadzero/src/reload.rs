@@ -32,6 +32,8 @@ pub struct Plan {
     pub neighbors: Vec<Step>,
     /// Probes that come, go, or look otherwise.
     pub probes: Vec<ProbeStep>,
+    /// Whether the kernel is to have other routes, or to have them otherwise.
+    pub kernel: bool,
     /// Keys that only the next start looks at.
     pub next_start: Vec<&'static str>,
 }
@@ -108,7 +110,8 @@ impl Plan {
     /// From what there is to `edge`, whose neighbors are to have `routes`.
     pub(crate) fn new(edge: &Edge, running: &Edge, now: &[Now<'_>], routes: &[Arc<RouteSet>]) -> Self {
         // What is not named here is in the neighbors, or in their routes.
-        let Edge { asn: _, router_id: _, listen, policy: _, neighbors, control, drain: _, probes } = edge;
+        let Edge { asn: _, router_id: _, listen, policy: _, neighbors, control, drain: _, probes, kernel } =
+            edge;
         let gone = now.iter().filter(|now| !neighbors.iter().any(|new| is_same(new, now.neighbor)));
         let mut steps: Vec<Step> = gone.map(Step::remove).collect();
         for (new, routes) in neighbors.iter().zip(routes) {
@@ -126,6 +129,7 @@ impl Plan {
             no_longer_listen: without(&running.listen, listen),
             neighbors: steps,
             probes: probe_steps(&running.probes, probes),
+            kernel: *kernel != running.kernel,
             next_start: if *control == running.control { Vec::new() } else { vec!["control"] },
         }
     }
@@ -193,7 +197,7 @@ impl Step {
 
     fn change(now: &Now<'_>, new: &Neighbor, routes: &Arc<RouteSet>) -> Self {
         let mut step = Self { established: now.established, ..Self::new(new, Action::Keep) };
-        let Neighbor { peer, range, policy: _, bfd, azure: _ } = new;
+        let Neighbor { peer, range, policy: _, bfd, path, azure: _ } = new;
         for difference in now.neighbor.peer.difference(peer) {
             let Difference { key, .. } = difference;
             match difference.resets(now.can_be_asked) {
@@ -206,6 +210,9 @@ impl Step {
         }
         if now.neighbor.bfd != *bfd {
             step.in_place.push("bfd");
+        }
+        if now.neighbor.path != *path {
+            step.in_place.push("tunnel");
         }
         if !step.resets.is_empty() {
             step.action = Action::Reset;
@@ -252,6 +259,9 @@ impl Display for Plan {
                 Action::Keep | Action::Reset => "looks otherwise, and goes on from what it knows",
             };
             let _ = writeln!(out, "probe {name} {what}");
+        }
+        if self.kernel {
+            out.push_str("[kernel] takes effect at once: the routes of the kernel become what it says\n");
         }
         for key in &self.next_start {
             let _ = writeln!(out, "[{key}] takes effect with the next start");

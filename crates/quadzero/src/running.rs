@@ -14,6 +14,7 @@ use crate::cli::Failure;
 use crate::config::Source;
 use crate::config::edge::Edge;
 use crate::daemon::failed;
+use crate::forwarding::Forwarding;
 use crate::history::History;
 use crate::intent::{Announcement, Asked, ByHand, Intent, Stage};
 use crate::probes::{Probes, Turn, foresee};
@@ -39,6 +40,8 @@ pub struct Running {
     intent: Intent,
     router: Router,
     probes: Probes,
+    /// What the kernel has of what was learned.
+    forwarding: Option<Forwarding>,
     history: History,
     started: Instant,
     /// When the next step of leaving is due.
@@ -79,6 +82,7 @@ impl Running {
         let routes = intent.plan(edge.neighbors.iter());
         let router = Router::start_with(&edge, &routes, history.clone()).map_err(failed)?;
         let probes = Probes::start(&edge, &router);
+        let forwarding = Forwarding::start(&edge, &router);
         history.add("start", None, format!("{} neighbors", edge.neighbors.len()));
         Ok(Self {
             path: path.to_owned(),
@@ -87,6 +91,7 @@ impl Running {
             intent,
             router,
             probes,
+            forwarding,
             history,
             started: Instant::now(),
             leave_at: None,
@@ -120,6 +125,11 @@ impl Running {
     /// What the probes have found out.
     pub fn reports(&self) -> Reports {
         self.probes.reports()
+    }
+
+    /// What the kernel has of what was learned; `None`: nothing, as configured.
+    pub(crate) fn forwarding(&self) -> Option<&Forwarding> {
+        self.forwarding.as_ref()
     }
 
     /// What has happened.
@@ -272,6 +282,13 @@ impl Running {
         self.router.publish(routes)
     }
 
+    /// The kernel's routes, as they are now: to be let go of when the neighbors have been told.
+    pub(crate) fn leave_kernel(&mut self) -> Option<Forwarding> {
+        let mut forwarding = self.forwarding.take()?;
+        forwarding.freeze();
+        Some(forwarding)
+    }
+
     /// Withdraws everything and says good-bye to every neighbor; before a restart, to those alone that lose the routes by it.
     pub(crate) async fn stop(self) {
         let text = &self.edge.drain.text;
@@ -338,7 +355,14 @@ impl Running {
         self.router.apply(&plan, &edge, routes).map_err(|error| error.to_string())?;
         self.intent = intent;
         self.probes.restart(&edge, &self.router);
-        Ok((plan, std::mem::replace(&mut self.edge, edge)))
+        let before = std::mem::replace(&mut self.edge, edge);
+        if self.forwarding.as_mut().is_none_or(|known| !known.follow(&self.edge, &self.router)) {
+            if let Some(known) = self.forwarding.take() {
+                tokio::spawn(known.remove());
+            }
+            self.forwarding = Forwarding::start(&self.edge, &self.router);
+        }
+        Ok((plan, before))
     }
 
     fn note(&self, by: &str, plan: &Plan) {

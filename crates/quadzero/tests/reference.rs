@@ -18,6 +18,8 @@ const TABLES: &[(&str, &str)] = &[
     ("### `bfd` of a neighbor", "[neighbor-defaults]\nbfd = { zzzz = 1 }"),
     ("### `[control]`", "[control]\nzzzz = 1"),
     ("### `[drain]`", "[drain]\nzzzz = 1"),
+    ("### `[kernel]`", "[kernel]\nzzzz = 1"),
+    ("### `tunnel` of a neighbor", "[neighbor-defaults]\ntunnel = { zzzz = 1 }"),
     ("### `[gateway]`", "[gateway]\nzzzz = 1"),
     ("### `[[gateway.instance]]`", "[[gateway.instance]]\nzzzz = 1"),
     ("### `[[gateway.connection]]`", "[[gateway.connection]]\nzzzz = 1"),

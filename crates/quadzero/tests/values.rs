@@ -36,6 +36,37 @@ fn sockets(addresses: &[&str]) -> Vec<SocketAddr> {
 }
 
 #[test]
+fn the_kernel_is_asked_for_nothing_unless_there_is_a_table_for_it() {
+    use quadzero_kernel::{MAIN, Path, Tunnel};
+    let neighbors = "[[neighbor]]\naddress = \"192.0.2.9\"\nremote-as = 65020\n\
+         [[neighbor]]\naddress = \"10.1.0.4\"\nremote-as = 65515\nazure = { kind = \"vpn-gateway\" }\n\
+         [[neighbor]]\naddress = \"10.1.0.5\"\nremote-as = 65515\ntunnel = { interface = \"ipsec0\", remote = \"203.0.113.4\" }\n";
+    assert_eq!(edge(neighbors).kernel, None);
+    let plain = edge(&format!("[kernel]\n{neighbors}"));
+    let settings = plain.kernel.unwrap();
+    assert_eq!(
+        (settings.table, settings.protocol, settings.metric, settings.accept_default),
+        (MAIN, 179, 20, false)
+    );
+    assert_eq!(
+        (settings.settle, settings.keep, settings.max_paths.get()),
+        (Duration::from_secs(90), false, 8)
+    );
+    let paths: Vec<Path> = plain.neighbors.into_iter().map(|neighbor| neighbor.path).collect();
+    let whole = Tunnel { interface: Some("ipsec0".into()), remote: Some("203.0.113.4".parse().unwrap()) };
+    assert_eq!(paths, [Path::Routed, Path::Tunnel(Tunnel::default()), Path::Tunnel(whole)]);
+    let other = "[kernel]\ntable = 100\nprotocol = 77\nmetric = 5\naccept = [\"10.0.0.0/8\"]\naccept-default = true\n\
+         max-paths = 1\nsettle = 0\nat-exit = \"keep\"\n";
+    let settings = edge(&format!("{other}{neighbors}")).kernel.unwrap();
+    assert_eq!(
+        (settings.table, settings.protocol, settings.metric, settings.accept_default),
+        (100, 77, 5, true)
+    );
+    assert_eq!((settings.settle, settings.keep, settings.max_paths.get()), (Duration::ZERO, true, 1));
+    assert_eq!(settings.accept, ["10.0.0.0/8".parse().unwrap()]);
+}
+
+#[test]
 fn bfd_is_as_fast_as_that_of_expressroute_unless_it_says_otherwise() {
     let edge = edge(
         r#"

@@ -65,6 +65,7 @@ fn up() -> Status {
         learned_version: 0,
         prefixes_received: 0,
         prefixes_sent: 1,
+        end_of_rib: true,
         told: None,
         addresses: None,
         in_sync: true,

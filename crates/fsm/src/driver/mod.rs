@@ -47,6 +47,9 @@ pub struct Status {
     pub prefixes_sent: usize,
     /// The set that the peer was told last, to its end, while Established.
     pub told: Option<Arc<RouteSet>>,
+    /// Established, and the peer has said End-of-RIB of every family that was agreed on, or has nothing more to say: what it has
+    /// announced is all that it has.
+    pub end_of_rib: bool,
     /// The addresses of the connection, while there is one.
     pub addresses: Option<Addresses>,
     /// Everything wanted has been handed to the connection: the session is Established and nothing is left to say.

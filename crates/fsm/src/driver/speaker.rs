@@ -380,6 +380,7 @@ impl Status {
             prefixes_sent: 0,
             addresses: None,
             told: None,
+            end_of_rib: false,
             in_sync: false,
             gone: true,
         }

@@ -529,8 +529,8 @@ impl Task {
         }
         self.status.send_if_modified(|status| {
             let told = news.learned || news.last_down.is_some();
-            let changed = (status.state, status.in_sync, status.gone)
-                != (fresh.state, fresh.in_sync, fresh.gone)
+            let changed = (status.state, status.in_sync, status.gone, status.end_of_rib)
+                != (fresh.state, fresh.in_sync, fresh.gone, fresh.end_of_rib)
                 || !same(status.told.as_ref(), fresh.told.as_ref());
             *status = Status {
                 last_down: news.last_down.or_else(|| status.last_down.take()),
@@ -571,6 +571,7 @@ impl Task {
             prefixes_received: session.learned().lock().map_or(0, |table| table.len()),
             prefixes_sent: session.prefixes_sent(),
             told: session.announced().cloned(),
+            end_of_rib: session.has_said_everything(),
             addresses: session.addresses(),
             in_sync: state == State::Established && drained && flushed,
             gone: self.farewells.is_empty() && self.links.iter().all(Option::is_none),

@@ -60,6 +60,7 @@ impl Session {
         let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
         let Some(negotiated) = connection.establish(now, &self.encodings) else { return Ok(()) };
         self.counters.established += 1;
+        self.end_of_rib.clear();
         self.peer_is_back(now, &negotiated);
         self.outputs.push_back(Output::Event(Event::Up(negotiated)));
         self.drop_rival(now, direction);
@@ -69,14 +70,20 @@ impl Session {
     fn established(&mut self, now: Instant, direction: Direction, message: Message) -> Result<(), Ending> {
         let Some(connection) = &mut self.connections[direction as usize] else { return Ok(()) };
         match message {
-            Message::Keepalive => connection.heard(now),
+            Message::Keepalive => {
+                connection.heard(now);
+                self.keepalive_said();
+            }
             Message::Update(update) => {
                 connection.heard(now);
                 let internal = connection.dialect.internal;
                 self.counters.updates_received += 1;
                 let end_of_rib = update.end_of_rib;
                 self.learn(update, internal)?;
-                end_of_rib.into_iter().for_each(|family| self.forget_stale(Some(family)));
+                if let Some(family) = end_of_rib {
+                    self.forget_stale(Some(family));
+                    self.end_of_rib_said(family);
+                }
             }
             Message::RouteRefresh(refresh) if refresh.subtype == 0 => {
                 connection.refresh_asked(refresh.family)

@@ -118,6 +118,8 @@ pub struct Session {
     phase: Phase,
     /// Until when routes of a peer that restarts are kept; `None` when none are stale.
     stale_until: Option<Instant>,
+    /// Families of which the peer has said End-of-RIB since it is Established.
+    end_of_rib: Vec<quadzero_codec::Family>,
     connections: [Option<Box<Connection>>; 2],
     backoff: Backoff,
     outputs: VecDeque<Output>,
@@ -137,6 +139,7 @@ impl Session {
             learned: Learned::default(),
             phase: Phase::Idle { until: None },
             stale_until: None,
+            end_of_rib: Vec::new(),
             connections: [None, None],
             outputs: VecDeque::new(),
             counters: Counters::default(),

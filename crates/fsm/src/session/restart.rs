@@ -11,6 +11,7 @@
 
 use super::{Event, Negotiated, Output, Session, connection::Ending};
 use quadzero_codec::{ErrorCode, Family, Notification, RouteRefresh};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const FAMILIES: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
@@ -79,6 +80,31 @@ impl Session {
         if self.lock_learned().stale_len() == 0 {
             self.stale_until = None;
         }
+    }
+
+    pub(super) fn end_of_rib_said(&mut self, family: Family) {
+        let agreed = self.negotiated().is_some_and(|negotiated| negotiated.families.contains(&family));
+        if agreed && !self.end_of_rib.contains(&family) {
+            self.end_of_rib.push(family);
+        }
+    }
+
+    /// Where one side lacks the capability, nobody need say End-of-RIB (RFC 4724 §3), and FRR does not: when the peer has nothing
+    /// to say but that it lives, it has said everything, as far as anybody can tell.
+    pub(super) fn keepalive_said(&mut self) {
+        let silent = self.negotiated().filter(|negotiated| !is_agreed(negotiated));
+        if let Some(negotiated) = silent.cloned() {
+            self.end_of_rib.clone_from(&negotiated.families);
+        }
+    }
+
+    /// Whether the peer is Established and has said End-of-RIB of every family that was agreed on; or
+    /// is one that need not, and has said a KEEPALIVE since.
+    pub fn has_said_everything(&self) -> bool {
+        let said = |negotiated: &Arc<Negotiated>| {
+            negotiated.families.iter().all(|family| self.end_of_rib.contains(family))
+        };
+        self.negotiated().is_some_and(said)
     }
 
     fn drop_stale(&mut self, family: Option<Family>) {

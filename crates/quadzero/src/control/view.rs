@@ -9,6 +9,7 @@ use crate::why::{Facts, ladder, mend};
 use ipnet::IpNet;
 use quadzero_codec::Attributes;
 use quadzero_fsm::{Peer, PeerConfig, State, Status};
+use quadzero_kernel::{Refusal, Shown as ShownRoute};
 use quadzero_policy::{ExceptionMode, Verdict};
 use quadzero_rib::RouteSet;
 use serde_json::{Value, json};
@@ -247,6 +248,40 @@ pub(super) fn probes(running: &Running) -> Value {
         })
     });
     json!({ "probes": probes.collect::<Vec<_>>(), "conditions": depending.collect::<Vec<_>>() })
+}
+
+pub(super) fn kernel(running: &Running) -> Result<Value, String> {
+    let forwarding = running.forwarding().ok_or("the kernel is not asked to have routes: [kernel] does")?;
+    let (settings, report) = (forwarding.settings(), forwarding.report());
+    let route = |route: &ShownRoute| {
+        json!({
+            "table": route.place.table,
+            "prefix": route.place.prefix,
+            "metric": route.place.metric,
+            "next-hops": route.hops,
+            "for": route.purpose,
+            "error": route.error,
+        })
+    };
+    let refusal = |refusal: &Refusal| {
+        json!({
+            "prefix": refusal.prefix,
+            "from": refusal.from,
+            "why": refusal.why.to_string(),
+            "to-do": refusal.why.to_do(),
+        })
+    };
+    let settling = report.settling.map(|until| until.saturating_duration_since(Instant::now()).as_secs());
+    Ok(json!({
+        "table": settings.table,
+        "protocol": settings.protocol,
+        "settling": settling,
+        "error": report.error,
+        "total": report.routes.len(),
+        "routes": report.routes.iter().take(ROUTES).map(route).collect::<Vec<_>>(),
+        "refused-total": report.refused.len(),
+        "refused": report.refused.iter().take(ROUTES).map(refusal).collect::<Vec<_>>(),
+    }))
 }
 
 pub(super) fn why(running: &Running, prefix: IpNet, to: Option<&str>) -> Result<Value, String> {

@@ -31,6 +31,43 @@ fn routes_of_a_peer_that_restarts_are_kept_until_it_has_said_what_it_still_has()
     assert_eq!(pair.ends[1].session.learned().lock().unwrap().stale_len(), 0);
 }
 
+/// RFC 4724 §3: what a restarted router waits for before it takes stale routes from its forwarding table (§4.1).
+#[test]
+fn a_peer_has_said_everything_with_its_end_of_rib_and_not_before_in_the_next_session() {
+    let mut pair = graceful();
+    assert!(pair.ends.iter().all(|end| end.session.has_said_everything()));
+    pair.ends[0].can_dial = false;
+    pair.cut();
+    pair.run(SECOND);
+    assert!(!pair.ends[1].session.has_said_everything(), "it is away");
+    pair.ends[0].can_dial = true;
+    pair.ends[1].reads = false;
+    pair.run_until(MINUTE, |p| p.connections() > 0);
+    pair.ends[1].reads = true;
+    while pair.ends[1].state() != State::Established {
+        assert!(pair.exchange());
+    }
+    assert!(!pair.ends[1].session.has_said_everything(), "what it said in the last session does not count");
+    pair.run(SECOND);
+    assert!(pair.ends[1].session.has_said_everything());
+}
+
+/// RFC 4724 §3: End-of-RIB is for those with the capability.
+#[test]
+fn a_peer_without_graceful_restart_has_said_everything_with_its_next_keepalive() {
+    let mut pair = Pair::new(config(), PeerConfig { mode: Mode::Passive, ..mirrored(&config()) });
+    pair.ends[1].reads = false;
+    pair.run_until(MINUTE, |p| p.connections() > 0);
+    pair.ends[1].reads = true;
+    while pair.ends[1].state() != State::Established {
+        assert!(pair.exchange());
+    }
+    assert!(!pair.ends[1].session.has_said_everything());
+    let keepalive = [[0xFF; 16].as_slice(), &[0, 19, 4]].concat();
+    pair.input(1, Input::Bytes(Direction::Incoming, &keepalive));
+    assert!(pair.ends[1].session.has_said_everything());
+}
+
 #[test]
 fn routes_of_a_peer_that_stays_away_go_when_its_restart_time_is_over() {
     let mut pair = graceful();

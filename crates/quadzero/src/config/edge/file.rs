@@ -33,6 +33,8 @@ record! {
         optional control: ControlKeys,
         /// How it leaves.
         optional drain: DrainKeys,
+        /// What the kernel is to have of what is learned.
+        optional kernel: KernelKeys,
     }
 }
 
@@ -65,6 +67,38 @@ record! {
         optional wait: Pause,
         /// What the neighbors are told at the end.
         optional text: String,
+    }
+}
+
+record! {
+    /// `[kernel]`
+    KernelKeys {
+        /// The table that learned routes go to.
+        optional table: u32,
+        /// The number by which they are known.
+        optional protocol: u8,
+        /// Their metric.
+        optional metric: u32,
+        /// A default route may be learned.
+        optional accept_default: bool,
+        /// Only what is within these is taken.
+        optional accept: Vec<Spanned<IpNet>>,
+        /// Next hops of a route at most.
+        optional max_paths: usize,
+        /// How long routes of an earlier process are left alone.
+        optional settle: Pause,
+        /// What becomes of routes when we leave.
+        optional at_exit: AtExit,
+    }
+}
+
+record! {
+    /// `tunnel = { .. }` of a neighbor.
+    TunnelKeys {
+        /// The interface that it is here.
+        optional interface: String,
+        /// The address of its far end, outside of it.
+        optional remote: IpAddr,
     }
 }
 
@@ -171,6 +205,8 @@ record! {
         optional graceful_restart: RestartTime,
         /// Whether BFD watches the path to it.
         optional bfd: Bfd,
+        /// The tunnel that leads to it.
+        optional tunnel: TunnelKeys,
         /// What is kept of that which it announces.
         optional import: Import,
         /// Limits of prefixes.
@@ -260,6 +296,15 @@ pub(in crate::config) enum LimitAction {
     Drop,
 }
 
+/// What becomes of the kernel's routes when we leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum AtExit {
+    /// They go, when the neighbors have been told.
+    Remove,
+    /// They stay, for the process that comes after.
+    Keep,
+}
+
 /// `kind` of a neighbor's `azure`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AzureKind {
@@ -288,6 +333,10 @@ words! {
         "warn" => Self::Warn,
         "block" => Self::Block,
         "drop" => Self::Drop,
+    }
+    AtExit: "an end of routes" {
+        "remove" => Self::Remove,
+        "keep" => Self::Keep,
     }
     AzureKind: "a gateway of Azure" {
         "vpn-gateway" => Self::VpnGateway,

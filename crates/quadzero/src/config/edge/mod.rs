@@ -5,6 +5,7 @@ mod bfd;
 mod condition;
 mod control;
 mod file;
+mod kernel;
 mod limits;
 mod neighbor;
 mod probe;
@@ -28,6 +29,7 @@ use ipnet::IpNet;
 use quadzero_bfd::Parameters;
 use quadzero_codec::{Asn, RouterId};
 use quadzero_fsm::{Mode, PeerConfig};
+use quadzero_kernel::{Path as Reached, Settings};
 use quadzero_policy::{Health, NeighborPolicy, Policy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -52,6 +54,8 @@ pub struct Edge {
     pub drain: Drain,
     /// What the policy's conditions rest on.
     pub probes: Vec<Probe>,
+    /// What the kernel is to have of what is learned; `None`: nothing.
+    pub kernel: Option<Settings>,
 }
 
 /// A neighbor as the program uses it.
@@ -65,6 +69,8 @@ pub struct Neighbor {
     pub policy: NeighborPolicy,
     /// How closely BFD watches the path to it, if it does.
     pub bfd: Option<Parameters>,
+    /// How it is reached.
+    pub path: Reached,
     /// The kind of Azure's gateway that it is, if it is one.
     pub azure: Option<AzureKind>,
 }
@@ -81,6 +87,7 @@ impl File {
         let merged = neighbor::merged(self, out);
         range::check_within(&merged, out);
         let probes = probe::probes(self, &merged, folder, out);
+        let kernel = kernel::settings(self, &merged, out);
         // Where something is wrong already, that may be why nothing is left to announce.
         let whole = policy.as_ref().filter(|_| !self.originate.is_empty() && !has_error(out));
         let mut silence = whole.map(routes::Silence::new);
@@ -105,6 +112,7 @@ impl File {
             control: control::control(self, folder),
             drain: control::drain(self, out),
             probes: probes?,
+            kernel,
         })
     }
 
@@ -141,7 +149,8 @@ impl File {
             rules.check_peer(&peer);
             rules.check_routes(self, decisions.as_deref().unwrap_or_default());
         }
-        Some(Neighbor { peer, range: range::range(keys), policy: told, bfd, azure: keys.azure_kind() })
+        let (range, path) = (range::range(keys), kernel::path(keys));
+        Some(Neighbor { peer, range, policy: told, bfd, path, azure: keys.azure_kind() })
     }
 }
 
