@@ -47,8 +47,7 @@ impl Liveness {
         parameters: Parameters,
     ) -> Option<Result<Watched, StartError>> {
         let local = peer.transport.local?;
-        let failed =
-            |source| StartError { what: "use BFD at", address: SocketAddr::new(local, PORT), source };
+        let failed = |source| StartError::bfd(SocketAddr::new(local, PORT), source);
         Some(watch_path(&self.speaker, peer, local, parameters).map(Watched).map_err(failed))
     }
 

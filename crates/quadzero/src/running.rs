@@ -16,11 +16,13 @@ use crate::history::History;
 use crate::intent::{Announcement, Asked, ByHand, Intent, Stage};
 use crate::reload::Plan;
 use crate::router::{Member, Router};
+use crate::sandbox::{Needs, Sandbox};
 use ipnet::IpNet;
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::{Peer, State};
 use quadzero_rib::RouteSet;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,6 +43,9 @@ pub struct Running {
     exits: bool,
     has_left: bool,
     unconfirmed: Option<Unconfirmed>,
+    /// The last file was not taken.
+    refused: bool,
+    sandbox: Option<Sandbox>,
 }
 
 /// A reload that somebody has yet to confirm.
@@ -58,15 +63,21 @@ struct Draft {
 }
 
 impl Running {
-    /// Starts every neighbor.
+    /// Starts every neighbor, and listens: on these sockets, where they fit.
     ///
     /// # Errors
     /// An address that cannot be used, or kept routes that do not go with the configuration.
-    pub(crate) fn start(edge: Edge, path: &Path, history: History) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        edge: Edge,
+        path: &Path,
+        sandbox: Option<Sandbox>,
+        sockets: Vec<TcpListener>,
+    ) -> Result<Self, Failure> {
+        let history = History::default();
         let by_hand = kept(edge.control.keep.as_deref()).map_err(failed)?;
         let intent = Intent::new(&edge.policy, &by_hand, Stage::Serving).map_err(failed)?;
         let routes = intent.plan(edge.neighbors.iter());
-        let router = Router::start_with(&edge, &routes, history.clone()).map_err(failed)?;
+        let router = Router::start_with(&edge, &routes, history.clone(), sockets).map_err(failed)?;
         history.add("start", None, format!("{} neighbors", edge.neighbors.len()));
         Ok(Self {
             path: path.to_owned(),
@@ -80,6 +91,8 @@ impl Running {
             exits: false,
             has_left: false,
             unconfirmed: None,
+            refused: false,
+            sandbox,
         })
     }
 
@@ -119,6 +132,27 @@ impl Running {
         Some(until.saturating_duration_since(Instant::now()))
     }
 
+    /// How it is doing, in a line.
+    pub(crate) fn status(&self) -> String {
+        let peers = self.router.peers().into_iter().chain(self.router.dynamic().into_iter().map(|(p, _)| p));
+        let (mut all, mut up, mut told) = (0, 0, 0);
+        for peer in peers {
+            let status = peer.status();
+            let status = status.borrow();
+            all += 1;
+            up += usize::from(status.state == State::Established);
+            told += status.prefixes_sent;
+        }
+        let stage = match self.intent.stage {
+            Stage::Serving => "",
+            Stage::Warning => "; leaving: neighbors are told to use another way",
+            Stage::Drained => "; drained: nothing is announced until `quadzero undrain`",
+        };
+        let refused =
+            if self.refused { "; the last file was refused, and what was before holds" } else { "" };
+        format!("{up} of {all} neighbors Established, {told} prefixes told{stage}{refused}")
+    }
+
     /// When [`Self::timeout`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let confirm = self.unconfirmed.as_ref().map(|unconfirmed| unconfirmed.until);
@@ -140,6 +174,11 @@ impl Running {
     /// Nothing is left to be done but to say good-bye.
     pub(crate) const fn has_left(&self) -> bool {
         self.has_left
+    }
+
+    /// It leaves for good.
+    pub(crate) const fn exits(&self) -> bool {
+        self.exits
     }
 
     /// SIGTERM or SIGINT; the second one does not wait.
@@ -239,6 +278,9 @@ impl Running {
     }
 
     fn draft_of(&self, edge: Edge) -> Result<Draft, String> {
+        if let Some(sandbox) = &self.sandbox {
+            sandbox.allows(&Needs::of(&edge, &self.path))?;
+        }
         let wrong = |error| format!("what was announced by hand does not go with it: {error}");
         let intent = Intent::new(&edge.policy, &self.by_hand, self.intent.stage).map_err(wrong)?;
         let routes = intent.plan(edge.neighbors.iter());
@@ -263,6 +305,7 @@ impl Running {
             return Err("the last reload waits for `quadzero confirm`".into());
         }
         let done = self.draft().and_then(|draft| self.carry_out(draft));
+        self.refused = done.is_err();
         match done {
             Ok((plan, before)) => {
                 self.note(by, &plan);

@@ -76,6 +76,13 @@ pub enum Request {
     Withdraw { prefix: IpNet },
 }
 
+impl Request {
+    /// Whether the configuration may be another one afterwards.
+    pub(crate) const fn reloads(&self) -> bool {
+        matches!(self, Self::Reload { plan: false, .. })
+    }
+}
+
 /// Which way routes went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]

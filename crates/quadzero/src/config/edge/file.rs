@@ -30,6 +30,8 @@ record! {
         optional control: ControlKeys,
         /// How it leaves.
         optional drain: DrainKeys,
+        /// What it may do.
+        optional sandbox: SandboxKeys,
     }
 }
 
@@ -62,6 +64,16 @@ record! {
         optional wait: Pause,
         /// What the neighbors are told at the end.
         optional text: String,
+    }
+}
+
+record! {
+    /// `[sandbox]`
+    SandboxKeys {
+        /// Whether it gives up what it does not need.
+        optional enabled: bool,
+        /// Where it may write all the same.
+        optional write: Vec<Spanned<String>>,
     }
 }
 

@@ -9,7 +9,7 @@ mod neighbor;
 mod range;
 mod routes;
 
-pub use control::{Control, Drain};
+pub use control::{Control, Drain, Sandbox};
 pub use file::AzureKind;
 pub(super) use file::File;
 pub use range::Range;
@@ -27,7 +27,7 @@ use quadzero_codec::{Asn, RouterId};
 use quadzero_fsm::{Mode, PeerConfig};
 use quadzero_policy::{NeighborPolicy, Policy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 /// An edge as the program uses it. All of it has been checked.
@@ -47,6 +47,10 @@ pub struct Edge {
     pub control: Control,
     /// How it leaves.
     pub drain: Drain,
+    /// What it may do once it runs.
+    pub sandbox: Sandbox,
+    /// The files that are read beside the configuration, and again by a reload.
+    pub files: Vec<PathBuf>,
 }
 
 /// A neighbor as the program uses it.
@@ -98,6 +102,8 @@ impl File {
             neighbors,
             control: control::control(self, folder),
             drain: control::drain(self, out),
+            sandbox: control::sandbox(self, folder),
+            files: merged.iter().filter_map(|keys| neighbor::key_file(keys, folder)).collect(),
         })
     }
 
