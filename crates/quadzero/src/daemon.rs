@@ -8,6 +8,7 @@ use crate::config::edge::{Control, Edge};
 use crate::control::{self, Question, Server};
 use crate::history::History;
 use crate::logging::JOURNAL;
+use crate::ports;
 use crate::running::Running;
 use crate::sandbox::{self, Needs};
 use crate::systemd::{self, Manager};
@@ -32,7 +33,10 @@ use tracing::{info, warn};
 pub fn run<G>(options: &cli::Run, log: impl FnOnce() -> Result<G, Failure>) -> Result<(), Failure> {
     let (sockets, unfit) = systemd::sockets();
     let edge = Source::read(&options.config)?.edge();
-    let enter = |edge: &Edge| edge.sandbox.enabled.then(|| sandbox::enter(Needs::of(edge, &options.config)));
+    let enter = |edge: &Edge| {
+        ports::look_around(edge);
+        edge.sandbox.enabled.then(|| sandbox::enter(Needs::of(edge, &options.config)))
+    };
     let sandbox = edge.value.as_ref().and_then(enter);
     let _writes_the_rest_of_the_log_when_it_goes = log()?;
     let edge = edge.accept()?;

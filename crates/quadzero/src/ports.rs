@@ -1,12 +1,16 @@
 //! Why a port cannot be had: who has it, or what it takes.
 
-use procfs::net::{TcpState, tcp, tcp6, udp, udp6};
+use crate::config::edge::Edge;
+use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process, all_processes};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
 
 /// Ports below need a privilege, unless net.ipv4.ip_unprivileged_port_start says otherwise.
 pub(crate) const PRIVILEGED: u16 = 1024;
+/// RFC 5881 §4.
+pub(crate) const BFD: u16 = 3784;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Protocol {
@@ -27,11 +31,25 @@ pub(crate) fn hint(error: &io::Error, address: SocketAddr, protocol: Protocol) -
     }
 }
 
+/// Who has ports that we want, as it was before the sandbox, in which the descriptors of other processes cannot be looked at.
+static KNOWN: OnceLock<Vec<(SocketAddr, Holder)>> = OnceLock::new();
+
+/// Looks who has what an edge will want. To be called once, before it gives up to look.
+pub(crate) fn look_around(edge: &Edge) {
+    let listened = edge.listen.iter().map(|address| (*address, Protocol::Tcp));
+    let watched = edge.neighbors.iter().filter(|neighbor| neighbor.bfd.is_some());
+    let watched = watched.filter_map(|neighbor| neighbor.peer.transport.local);
+    let watched = watched.map(|local| (SocketAddr::new(local, BFD), Protocol::Udp));
+    let found = listened.chain(watched).filter_map(|(address, protocol)| holder(address, protocol));
+    let _once = KNOWN.set(found.collect());
+}
+
 fn in_use(address: SocketAddr, protocol: Protocol) -> String {
     let Some((whose, holder)) = holder(address, protocol) else {
         return "somebody else has it: `ss -lntup` shows who".to_owned();
     };
-    match holder {
+    let known = KNOWN.get().into_iter().flatten().find(|(known, _)| *known == whose);
+    match known.map_or(&holder, |(_, known)| known) {
         Holder::Process { id: 1, .. } => format!(
             "systemd has {whose}, for a socket unit: start quadzero by the service of that name (quadzero.socket, quadzero.service), \
              or stop the unit"
@@ -47,6 +65,7 @@ fn in_use(address: SocketAddr, protocol: Protocol) -> String {
     }
 }
 
+#[derive(Debug)]
 enum Holder {
     Process {
         id: i32,
@@ -75,14 +94,16 @@ fn holder(address: SocketAddr, protocol: Protocol) -> Option<(SocketAddr, Holder
 
 /// Where something is bound, by which user, and the inode of the socket.
 fn sockets(protocol: Protocol) -> Vec<(SocketAddr, u32, u64)> {
+    // Where a service may see no more of /proc than processes (ProcSubset=pid), there is no /proc/net.
+    let Ok(here) = Process::myself() else { return Vec::new() };
     match protocol {
         Protocol::Tcp => {
-            let all = [tcp(), tcp6()].into_iter().flatten().flatten();
+            let all = [here.tcp(), here.tcp6()].into_iter().flatten().flatten();
             let listening = all.filter(|entry| entry.state == TcpState::Listen);
             listening.map(|entry| (entry.local_address, entry.uid, entry.inode)).collect()
         }
         Protocol::Udp => {
-            let all = [udp(), udp6()].into_iter().flatten().flatten();
+            let all = [here.udp(), here.udp6()].into_iter().flatten().flatten();
             all.map(|entry| (entry.local_address, entry.uid, entry.inode)).collect()
         }
     }
