@@ -31,7 +31,7 @@ fn threads(edge: &Quadzero, name: &str) -> Vec<String> {
 
 #[test]
 fn every_thread_keeps_what_its_configuration_needs_and_no_more() {
-    let [low, high, whole] = [(); 3].map(|()| Wire::new().left);
+    let [low, high, whole] = [(); 3].map(|()| Namespace::alone("192.0.2.0/24"));
     let all_are = |edge: &Quadzero, name: &str, value: &str| {
         let found = threads(edge, name);
         assert!(

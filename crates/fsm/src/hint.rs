@@ -161,3 +161,53 @@ pub fn of_key(error: &io::Error) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn sent(code: ErrorCode) -> Down {
+        Down::Sent(Notification::new(code))
+    }
+
+    #[test]
+    fn a_connection_that_comes_up_and_is_silent_has_its_ttl_looked_at() {
+        let mut peer = testing::config();
+        peer.transport.ttl = Some(1);
+        let silent = sent(ErrorCode::HOLD_TIMER_EXPIRED);
+        let hint = silent.hint(&peer, false).unwrap();
+        assert!(hint.starts_with("TCP came up, and then nothing"), "{hint}");
+        assert!(hint.contains("multihop on both sides (we send with 1)"), "{hint}");
+        let hint = silent.hint(&peer, true).unwrap();
+        assert!(hint.starts_with("nothing was heard for the hold time"), "{hint}");
+        peer.transport.min_ttl = Some(254);
+        let hint = Down::Unanswered.hint(&peer, false).unwrap();
+        assert!(hint.contains("it has to send with TTL 255, and of that 254 at least must arrive"), "{hint}");
+    }
+
+    #[test]
+    fn a_hard_reset_is_about_what_is_in_it() {
+        let inner = Notification::new(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN);
+        let reset = Down::Received(inner.hard_reset());
+        assert_eq!(
+            reset.hint(&testing::config(), true),
+            Down::Received(inner).hint(&testing::config(), true)
+        );
+    }
+
+    #[test]
+    fn a_session_that_we_end_needs_no_hint() {
+        let ours = sent(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN);
+        assert_eq!(ours.hint(&testing::config(), true), None);
+    }
+
+    #[test]
+    fn what_the_kernel_says_of_a_key_is_put_into_words() {
+        let of = |code| of_key(&io::Error::from_raw_os_error(code));
+        assert!(of(libc::ENOPROTOOPT).is_some_and(|hint| hint.contains("CONFIG_TCP_MD5SIG")));
+        assert!(of(libc::EPERM).is_some_and(|hint| hint.contains("seccomp")));
+        assert!(of(libc::ENOMEM).is_some_and(|hint| hint.contains("net.core.optmem_max")));
+        assert_eq!(of(libc::EINVAL), None);
+    }
+}

@@ -316,7 +316,8 @@ Examples:
   quadzero run -c config/vpn-active-standby.toml
   quadzero --log-format json run -c edge.toml 2>>edge.log
 
-Port 179 needs CAP_NET_BIND_SERVICE, or another port in [bgp] listen.")]
+Port 179 needs CAP_NET_BIND_SERVICE, a socket of systemd's, or another port in bgp.listen. Once it runs it gives up what
+its file does not need; sandbox.enabled = false keeps it.")]
 pub struct Run {
     /// The edge's file
     #[arg(short, long, value_name = "FILE")]

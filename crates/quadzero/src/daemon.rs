@@ -150,7 +150,7 @@ fn open_control(config: &Control, history: &History) -> Result<Option<Server>, F
         return Server::listen(path, history.clone()).map(Some).map_err(failed);
     }
     let mut why = String::new();
-    for path in control::places() {
+    for path in control::usual_places() {
         match Server::listen(&path, history.clone()) {
             Ok(server) => return Ok(Some(server)),
             Err(error) => why = format!("{}: {error}", path.display()),

@@ -51,6 +51,40 @@ fn a_file_with_errors_tells_all_of_them_on_standard_error_and_exits_2() {
     assert!(err.ends_with("five-mistakes.toml: 5 errors\n"), "{err}");
 }
 
+/// `$CREDENTIALS_DIRECTORY/NAME`, and no other variable.
+#[test]
+fn a_key_may_be_a_credential_of_systemd() {
+    let folder = std::env::temp_dir().join(format!("quadzero-credentials-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("azure-0"), "secret").unwrap();
+    let file = folder.join("edge.toml");
+    let check = |path: &str, credentials: Option<&Path>| {
+        let text = format!(
+            "[bgp]\nasn = 65010\nrouter-id = \"192.0.2.1\"\n[[originate]]\nprefix = \"0.0.0.0/0\"\n\
+             [[neighbor]]\naddress = \"192.0.2.2\"\nremote-as = 65020\npassword-file = \"{path}\"\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let mut check = command(&["check", file.to_str().unwrap()]);
+        check.env_remove("CREDENTIALS_DIRECTORY");
+        credentials.map(|folder| check.env("CREDENTIALS_DIRECTORY", folder));
+        told(&check.output().unwrap())
+    };
+    let (code, _, err) = check("$CREDENTIALS_DIRECTORY/azure-0", Some(&folder));
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    for (path, credentials, words) in [
+        ("$CREDENTIALS_DIRECTORY/azure-0", None, "CREDENTIALS_DIRECTORY is not set: systemd sets it"),
+        ("$CREDENTIALS_DIRECTORY/azure-1", Some(&*folder), "No such file or directory"),
+        ("$CREDENTIALS_DIRECTORY/../azure-0", Some(&*folder), "the name of a credential follows"),
+        ("$CREDENTIALS_DIRECTORY", Some(&*folder), "the name of a credential follows"),
+        ("$HOME/azure-0", Some(&*folder), "No such file or directory"),
+    ] {
+        let (code, _, err) = check(path, credentials);
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains(words) && !err.contains("secret"), "{words} in {err}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn warnings_are_told_and_exit_0() {
     let (code, out, err) = check(&[], "tests/check/attraction.toml");

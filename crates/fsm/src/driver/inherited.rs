@@ -85,3 +85,48 @@ impl Drop for Inherited {
         lock(&self.0).iter().filter_map(|entry| entry.turns_away.as_ref()).for_each(AbortHandle::abort);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Speaker;
+    use socket2::SockRef;
+    use std::{io, net::TcpListener};
+    use tokio::io::AsyncReadExt;
+
+    /// As systemd has it: bound, listening, and kept while we have it.
+    fn made_by_another() -> TcpListener {
+        TcpListener::bind("127.0.15.1:0").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_not_listened_on_turns_everybody_away_and_is_never_shut_down() {
+        let theirs = made_by_another();
+        let address = theirs.local_addr().unwrap();
+        let speaker = Speaker::new();
+        assert_eq!(speaker.inherit(theirs.try_clone().unwrap()).unwrap(), address);
+        for _ in 0..2 {
+            assert_eq!(speaker.left_unused(), [address]);
+            let mut stranger = tokio::net::TcpStream::connect(address).await.unwrap();
+            assert!(matches!(stranger.read(&mut [0]).await, Ok(0) | Err(_)));
+            assert_eq!(speaker.listen(address).unwrap(), address);
+            assert!(speaker.left_unused().is_empty());
+            // Taken once; a second listener would need a socket of its own, and the address is in use.
+            assert_eq!(speaker.listen(address).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+            speaker.unlisten(address);
+        }
+        drop(speaker);
+        assert!(SockRef::from(&theirs).is_listener().unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_takes_both_families_or_does_not_listen_is_refused() {
+        let both = TcpListener::bind("[::]:0").unwrap();
+        SockRef::from(&both).only_v6().map(|only| assert!(!only)).unwrap();
+        let error = Speaker::new().inherit(both).unwrap_err();
+        assert!(error.to_string().contains("BindIPv6Only=ipv6-only"), "{error}");
+        let idle = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        idle.bind(&"127.0.15.2:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+        let error = Speaker::new().inherit(idle.into()).unwrap_err();
+        assert_eq!(error.to_string(), "it does not listen");
+    }
+}

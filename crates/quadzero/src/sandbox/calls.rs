@@ -70,3 +70,34 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_acct,
     libc::SYS_reboot,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::os::unix::fs::chroot;
+    use std::thread;
+
+    /// In a thread of its own, which ends with what it has given up. A root of "/" is the one that there is.
+    #[test]
+    fn what_is_forbidden_fails_in_the_thread_and_in_those_that_come_of_it() {
+        let told = thread::spawn(|| {
+            let before = chroot("/");
+            forbid()?;
+            let after = thread::spawn(|| chroot("/")).join().expect("no panic");
+            Ok::<_, String>((before, after))
+        });
+        let (before, after) = told.join().expect("no panic").expect("this kernel has seccomp");
+        // Only root may do it in the first place.
+        assert!(before.is_ok() || !rustix::process::geteuid().is_root());
+        assert_eq!(after.map_err(|error| error.kind()), Err(io::ErrorKind::PermissionDenied));
+    }
+
+    #[test]
+    fn no_call_is_listed_twice() {
+        let mut calls = CALLS.to_vec();
+        calls.sort_unstable();
+        calls.dedup();
+        assert_eq!(calls.len(), CALLS.len());
+    }
+}

@@ -20,7 +20,7 @@ use crate::ports::PRIVILEGED;
 use landlock::{
     ABI, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, path_beneath_rules,
 };
-use rustix::fs::{AtFlags, CWD, accessat};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
@@ -37,6 +37,8 @@ pub(crate) struct Needs {
     capabilities: CapabilitySet,
     /// Files that a reload reads again.
     reads: Vec<PathBuf>,
+    /// Folders for the control socket: the first one that can be had is written to.
+    sockets: Vec<PathBuf>,
     /// Folders that are written to.
     writes: Vec<PathBuf>,
 }
@@ -47,16 +49,18 @@ impl Needs {
         let mut needs = Self {
             capabilities: CapabilitySet::empty(),
             reads: edge.files.iter().cloned().chain([file.to_owned()]).collect(),
-            writes: edge.sandbox.write.clone(),
+            sockets: control::places(&edge.control).iter().map(|place| folder_of(place)).collect(),
+            writes: edge
+                .sandbox
+                .write
+                .iter()
+                .cloned()
+                .chain(edge.control.keep.as_deref().map(folder_of))
+                .collect(),
         };
         if edge.listen.iter().any(|address| (1..PRIVILEGED).contains(&address.port())) {
             needs.capabilities |= CapabilitySet::NET_BIND_SERVICE;
         }
-        match &edge.control.socket {
-            Some(socket) => needs.writes.push(folder_of(socket)),
-            None => needs.writes.extend(control::places().iter().map(|place| folder_of(place))),
-        }
-        needs.writes.extend(edge.control.keep.as_deref().map(folder_of));
         needs
     }
 }
@@ -80,8 +84,8 @@ pub(crate) struct Sandbox {
 
 /// Gives up, for this thread and those that come of it, all that is not needed.
 pub(crate) fn enter(mut needs: Needs) -> Sandbox {
-    make_missing(&needs.writes);
-    needs.writes.retain(|folder| folder.exists());
+    needs.writes.extend(needs.sockets.iter().find(|folder| can_be_had(folder)).cloned());
+    needs.writes = needs.writes.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
     let had = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
     needs.capabilities |= owned_by_others(&needs);
     needs.capabilities &= had;
@@ -98,11 +102,10 @@ pub(crate) fn enter(mut needs: Needs) -> Sandbox {
     }
 }
 
-/// The folder of the control socket is made by us, and a rule is about what is there. Who may not make it says so later.
-fn make_missing(folders: &[PathBuf]) {
-    for folder in folders.iter().filter(|folder| !folder.exists()) {
-        let _it_may_not_be_ours_to_make = DirBuilder::new().mode(0o700).create(folder);
-    }
+/// A folder for the control socket is made by us, and has to be there before there is a rule about it.
+fn can_be_had(folder: &Path) -> bool {
+    let is_writable = || accessat(CWD, folder, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
+    is_writable() || DirBuilder::new().mode(0o700).create(folder).is_ok()
 }
 
 /// Root without capabilities is a user like others: it reads no file of somebody else's that is not for everybody. Where the
@@ -117,10 +120,10 @@ fn owned_by_others(needs: &Needs) -> CapabilitySet {
         let denied = |path: &PathBuf, access| {
             accessat(CWD, path, access, AtFlags::EACCESS) == Err(rustix::io::Errno::ACCESS)
         };
-        if needs.reads.iter().any(|path| denied(path, rustix::fs::Access::READ_OK)) {
+        if needs.reads.iter().any(|path| denied(path, Access::READ_OK)) {
             missing |= CapabilitySet::DAC_READ_SEARCH;
         }
-        if needs.writes.iter().any(|path| denied(path, rustix::fs::Access::WRITE_OK)) {
+        if needs.writes.iter().any(|path| denied(path, Access::WRITE_OK)) {
             missing |= CapabilitySet::DAC_OVERRIDE;
         }
         missing
@@ -200,7 +203,8 @@ impl Sandbox {
             ));
         }
         let is_kept = |folder: &PathBuf| self.kept.writes.iter().any(|kept| folder.starts_with(kept));
-        match needs.writes.iter().find(|folder| !is_kept(folder) && folder.exists()) {
+        let mut wanted = needs.writes.iter().filter_map(|folder| folder.canonicalize().ok());
+        match wanted.find(|folder| !is_kept(folder)) {
             Some(folder) if self.files.is_ok() => Err(format!(
                 "the sandbox of this start lets nothing be written in {}: restart for it",
                 folder.display()
@@ -214,4 +218,47 @@ impl Sandbox {
 fn words(capabilities: CapabilitySet) -> String {
     let names: Vec<String> = capabilities.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Source;
+
+    fn needs(more: &str) -> Needs {
+        let text = format!(
+            "[bgp]\nasn = 65010\nrouter-id = \"192.0.2.1\"\n{more}\n[[neighbor]]\naddress = \"192.0.2.2\"\nremote-as = 65020\n"
+        );
+        let edge =
+            Source { path: "/etc/quadzero/edge.toml".into(), text }.edge().value.expect("a sound file");
+        Needs::of(&edge, Path::new("/etc/quadzero/edge.toml"))
+    }
+
+    #[test]
+    fn a_low_port_needs_the_capability_and_no_other_does() {
+        for (listen, capability) in [
+            ("", CapabilitySet::NET_BIND_SERVICE),
+            ("listen = [\"192.0.2.1:1023\"]", CapabilitySet::NET_BIND_SERVICE),
+            ("listen = [\"192.0.2.1:1024\"]", CapabilitySet::empty()),
+            ("listen = [\"192.0.2.1:0\"]", CapabilitySet::empty()),
+            ("listen = []", CapabilitySet::empty()),
+        ] {
+            assert_eq!(needs(listen).capabilities, capability, "{listen}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_the_configuration_names() {
+        let needs = needs(
+            "[control]\nsocket = \"run/control.sock\"\nkeep = \"/srv/kept.json\"\n[sandbox]\nwrite = [\"/srv/probes\"]",
+        );
+        assert_eq!(needs.sockets, [Path::new("/etc/quadzero/run")]);
+        assert_eq!(needs.writes, ["/srv/probes", "/srv"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn capabilities_are_called_as_their_manual_has_them() {
+        assert_eq!(words(CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW), "CAP_NET_ADMIN CAP_NET_RAW");
+        assert_eq!(words(CapabilitySet::empty()), "none");
+    }
 }
