@@ -140,7 +140,9 @@ pub(crate) fn of_dial(error: &io::Error, transport: &Transport) -> Option<String
                 .into()
         }
         io::ErrorKind::PermissionDenied => {
-            "a firewall of this machine, or what it runs in, forbids it: `nft list ruleset`".into()
+            let key = transport.md5.as_ref().and_then(|_| of_key(error));
+            let key = key.map_or_else(String::new, |key| format!("; if it is about the key, {key}"));
+            format!("a firewall of this machine, or what it runs in, forbids it: `nft list ruleset`{key}")
         }
         _ => of_key(error)?.to_owned(),
     };

@@ -7,8 +7,8 @@ use super::{
     sockopt,
     speaker::{Configured, Held, Shared, Wish},
 };
-use crate::hint;
 use crate::session::{Addresses, Direction, Down, Event, Fullness, Input, Output, Session, State};
+use crate::{PeerConfig, hint};
 use bytes::Bytes;
 use quadzero_codec::{Dialect, ErrorCode, Message, Notification};
 use quadzero_rib::RouteSet;
@@ -515,13 +515,8 @@ impl Task {
         // What nobody will see takes no room from what somebody should.
         if !is_detail(&event) || enabled!(Level::DEBUG) {
             let is_of_session = matches!(event, Event::Up(_) | Event::Down(_));
-            let hint = match &event {
-                Event::Down(down) | Event::Failed(down) => {
-                    down.hint(self.session.config(), matches!(event, Event::Down(_)))
-                }
-                _ => None,
-            };
-            self.tell_up_to(if is_of_session { LINES + RESERVED } else { LINES }, || log(&event, hint));
+            let config = self.session.config().clone();
+            self.tell_up_to(if is_of_session { LINES + RESERVED } else { LINES }, || log(&event, &config));
         }
         match event {
             Event::Down(down) | Event::Failed(down) => {
@@ -629,7 +624,7 @@ const fn is_detail(event: &Event) -> bool {
     matches!(event, Event::Received(_) | Event::Said(_) | Event::Learned { .. })
 }
 
-fn log(event: &Event, hint: Option<String>) {
+fn log(event: &Event, config: &PeerConfig) {
     match event {
         Event::Up(n) => info!(
             remote_as = n.remote_as.0,
@@ -641,7 +636,7 @@ fn log(event: &Event, hint: Option<String>) {
         Event::Down(down @ Down::Sent(_)) if down.is_ours_to_want() => {
             info!(reason = %down, "session stopped")
         }
-        Event::Down(down) => warn!(reason = %down, hint, "session down"),
+        Event::Down(down) => warn!(reason = %down, hint = down.hint(config, true), "session down"),
         // Both sides dialled, as they should; one of the two connections had to go.
         Event::Failed(Down::Sent(n) | Down::Received(n))
             if n.code == ErrorCode::CEASE_CONNECTION_COLLISION_RESOLUTION =>
@@ -650,7 +645,7 @@ fn log(event: &Event, hint: Option<String>) {
         }
         // The dial has said it already, with the system's reason.
         Event::Failed(Down::ConnectFailed) => {}
-        Event::Failed(down) => info!(reason = %down, hint, "attempt failed"),
+        Event::Failed(down) => info!(reason = %down, hint = down.hint(config, false), "attempt failed"),
         // What the table holds afterwards is told once, however many UPDATEs there were.
         Event::Learned { announced, withdrawn } => debug!(announced, withdrawn, "table changed"),
         Event::Sent { announced, withdrawn } => info!(announced, withdrawn, "sent"),
