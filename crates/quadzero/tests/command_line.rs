@@ -260,13 +260,16 @@ fn a_word_that_is_no_level_exits_2_and_the_levels_are_named() {
 
 #[test]
 fn logs_in_json_are_an_object_a_line() {
+    let taken = std::net::TcpListener::bind("127.0.16.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
     let path = here("tests/check/attraction.toml");
     let text = std::fs::read_to_string(path)
         .unwrap()
-        .replace("asn = 65010", "asn = 65010\nlisten = [\"192.0.2.1:1790\"]");
+        .replace("asn = 65010", &format!("asn = 65010\nlisten = [\"{address}\"]"))
+        .replace("remote-as = 65515", "remote-as = 65515\nmode = \"passive\"");
     let file = std::env::temp_dir().join(format!("quadzero-{}.toml", std::process::id()));
     std::fs::write(&file, text).unwrap();
-    // An address that this machine does not have: the warning of the file is logged, and then it cannot start.
+    // An address that is in use: the warning of the file is logged, and then it cannot start.
     let (code, _, err) = told(&quadzero(&["--log-format", "json", "run", "-c", file.to_str().unwrap()]));
     std::fs::remove_file(&file).unwrap();
     assert_eq!(code, Some(1));
@@ -274,7 +277,7 @@ fn logs_in_json_are_an_object_a_line() {
     assert_eq!((warning["level"].as_str(), warning["line"].as_u64()), (Some("WARN"), Some(13)));
     let error = last_line(&err);
     assert_eq!(error["level"], "ERROR");
-    assert!(error["message"].as_str().unwrap().starts_with("cannot listen on 192.0.2.1:1790"), "{err}");
+    assert!(error["message"].as_str().unwrap().starts_with(&format!("cannot listen on {address}")), "{err}");
 }
 
 fn last_line(err: &str) -> serde_json::Value {
