@@ -1,7 +1,7 @@
 //! A running edge, told what to do: by signals and by its control socket, with GoBGP and FRR as those who see what comes of it.
 //!
 //! The names begin with the needs that users of other speakers have asked for: 3 a drain that is correct, 7 why a route is not
-//! announced, 8 a reload that neither half-applies nor flaps, 11 failures in words that help.
+//! announced, 8 a reload that neither half-applies nor flaps, 11 failures in words that help (more of those in `tests/guest`).
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -325,10 +325,18 @@ fn need_8_what_the_system_refuses_leaves_everything_as_it_was() {
     let daemon = lab.daemon(Neighbor::PLAIN);
     let _edge = lab.edge(FILE);
     has_the_default(&daemon);
+    let mut holder = lab.here().command("quadzero-tests", env!("CARGO_BIN_EXE_launch"));
+    let taken = format!("{LEFT}:1790");
+    holder.args(["--socket", &taken, "--", "sleep", "infinity"]);
+    let holder = Process::start(lab.here(), "holder", holder);
+    let name = format!("/proc/{}/comm", holder.id());
+    wait_until("somebody else has the port", PATIENCE, || {
+        std::fs::read_to_string(&name).is_ok_and(|name| name == "sleep\n")
+    });
     let new = File { originate: "prefix = \"10.0.0.0/8\"", ..FILE }.text();
-    lab.here().write("run.toml", &new.replace(&format!("\"{LEFT}:179\""), "\"198.51.100.9:179\""));
-    let error = Quadzero::tell(lab.here(), &["reload"]).expect_err("not an address of this machine");
-    assert!(error.contains("cannot listen on 198.51.100.9:179"), "{error}");
+    lab.here().write("run.toml", &new.replace(&format!("\"{LEFT}:179\""), &format!("\"{taken}\"")));
+    let error = Quadzero::tell(lab.here(), &["reload"]).expect_err("the port is in use");
+    assert!(error.contains(&format!("cannot listen on {taken}: Address already in use")), "{error}");
     has_the_default(&daemon);
     assert_eq!(lab.sessions(), (1, 0));
     // It listens where it did.

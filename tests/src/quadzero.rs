@@ -46,6 +46,11 @@ impl Quadzero {
         Self::start_with(command, namespace, "run", config)
     }
 
+    /// The edge, by a command of the namespace that becomes quadzero: it ends with [`binary`], or what passes its arguments on.
+    pub fn run_by(command: Command, namespace: &Namespace, config: &str) -> Self {
+        Self::start_with(command, namespace, "run", config)
+    }
+
     fn start(namespace: &Namespace, verb: &str, config: &str) -> Self {
         Self::start_with(namespace.command("quadzero", binary()), namespace, verb, config)
     }

@@ -10,6 +10,7 @@
 mod change;
 mod config;
 pub mod driver;
+pub mod hint;
 pub mod session;
 #[cfg(test)]
 mod testing;

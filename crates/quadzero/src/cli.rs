@@ -328,7 +328,8 @@ Examples:
   quadzero run -c config/vpn-active-standby.toml
   quadzero --log-format json run -c edge.toml 2>>edge.log
 
-Port 179 needs CAP_NET_BIND_SERVICE, or another port in [bgp] listen.")]
+Port 179 needs CAP_NET_BIND_SERVICE, a socket of systemd's, or another port in bgp.listen. Once it runs it gives up what
+its file does not need; sandbox.enabled = false keeps it.")]
 pub struct Run {
     /// The edge's file
     #[arg(short, long, value_name = "FILE")]
@@ -462,12 +463,15 @@ impl Failure {
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result =
-        logging::start(&cli.logs, log_level(&cli.command), is_mock(&cli.command)).and_then(|guard| {
-            let result = dispatch(&cli.command);
+    let log = || logging::start(&cli.logs, log_level(&cli.command), is_mock(&cli.command));
+    let result = match &cli.command {
+        Command::Run(options) => daemon::run(options, log),
+        command => log().and_then(|guard| {
+            let result = dispatch(command);
             drop(guard);
             result
-        });
+        }),
+    };
     let Err(failure) = result else { return ExitCode::SUCCESS };
     if failure.exit_code() != SIGPIPE {
         // With standard error closed there is nobody left to tell.
@@ -506,7 +510,7 @@ const fn is_mock(command: &Command) -> bool {
 fn dispatch(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Lab(options) => lab::run(options),
-        Command::Run(options) => daemon::run(options),
+        Command::Run(options) => daemon::run(options, || Ok(())),
         Command::Check(options) => check::run(options),
         Command::Azure(Azure { command: Some(AzureCommand::Show(options)), .. }) => show::run(options),
         Command::Azure(Azure { config: Some(config), .. }) => daemon::azure(config),

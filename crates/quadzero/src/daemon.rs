@@ -9,7 +9,10 @@ use crate::control::{self, Question, Server};
 use crate::forwarding;
 use crate::history::History;
 use crate::logging::JOURNAL;
+use crate::ports;
 use crate::running::Running;
+use crate::sandbox::{self, Needs};
+use crate::systemd::{self, Manager};
 use quadzero_azure::gateway::{LearnedOrigin, LearnedRoute, Table};
 use quadzero_azure::speaker::Mock;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -24,15 +27,34 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-/// `quadzero run`.
+/// `quadzero run`. `log` starts the log, whose thread is to be in the sandbox as well.
 ///
 /// # Errors
 /// The file is wrong, or an address cannot be used.
-pub fn run(options: &cli::Run) -> Result<(), Failure> {
-    let edge = Source::read(&options.config)?.edge().accept()?;
+pub fn run<G>(options: &cli::Run, log: impl FnOnce() -> Result<G, Failure>) -> Result<(), Failure> {
+    let (sockets, unfit) = systemd::sockets();
+    let edge = Source::read(&options.config)?.edge();
+    let enter = |edge: &Edge| {
+        ports::look_around(edge);
+        edge.sandbox.enabled.then(|| sandbox::enter(Needs::of(edge, &options.config)))
+    };
+    let sandbox = edge.value.as_ref().and_then(enter);
+    let _writes_the_rest_of_the_log_when_it_goes = log()?;
+    let edge = edge.accept()?;
+    for why in unfit {
+        warn!(why, "what was handed over is left unused");
+    }
+    match &sandbox {
+        Some(sandbox) => sandbox.log(),
+        None => info!("no sandbox: it keeps every privilege that it was given"),
+    }
     take_all_descriptors();
     let runtime = runtime()?;
-    let ended = runtime.block_on(be_edge(edge, &options.config));
+    let ended = runtime.block_on(async {
+        let signals = Signals::new()?;
+        forwarding::prepare(&edge).await;
+        be_edge(Running::start(edge, &options.config, sandbox, sockets)?, signals).await
+    });
     // A probe's look at a file whose server is gone hangs in the kernel for as long as that pleases.
     runtime.shutdown_background();
     ended
@@ -67,27 +89,44 @@ pub(crate) fn failed(error: impl Display) -> Failure {
 }
 
 /// The edge, until it has been told to leave and has left.
-async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
-    let history = History::default();
-    forwarding::prepare(&edge).await;
-    let mut running = Running::start(edge, path, history.clone())?;
-    let mut control = open_control(&running.edge().control, history)?;
+async fn be_edge(mut running: Running, mut signals: Signals) -> Result<(), Failure> {
+    let mut manager = Manager::new(running.history());
+    let mut control = open_control(&running.edge().control, running.history())?;
     let Edge { asn, router_id, listen, neighbors, .. } = running.edge();
     let socket = control.as_ref().map(|server| tracing::field::display(server.path.display()));
     info!(%asn, %router_id, neighbors = neighbors.len(), ?listen, control = socket, "started");
+    manager.ready(running.status());
     while !running.has_left() {
         let deadline = running.deadline();
         tokio::select! {
             told = signals.next() => match told {
                 Told::Stop(signal) => running.terminate(signal),
-                Told::Reload => running.hang_up(),
+                Told::Reload => {
+                    manager.reloading();
+                    running.hang_up();
+                    manager.ready(running.status());
+                }
+            },
+            Some(question) = next_question(&mut control) => {
+                let reloads = question.request.reloads();
+                if reloads {
+                    manager.reloading();
+                }
+                control::answer(&mut running, question);
+                if reloads {
+                    manager.ready(running.status());
+                }
+            }
+            is_due = manager.turn() => if is_due {
+                manager.status(running.status());
             },
             health = running.probed() => running.follow(health),
-            Some(question) = next_question(&mut control) => control::answer(&mut running, question),
             () = tokio::time::sleep_until(deadline.unwrap_or_else(far).into()), if deadline.is_some() => {
                 running.timeout();
             }
+        }
+        if running.exits() {
+            manager.stopping(running.edge().drain.wait, running.status());
         }
     }
     // Whoever told it to leave has an answer coming, which the task of that connection writes.
@@ -98,6 +137,7 @@ async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
     }
     let kernel = running.leave_kernel();
     tokio::select! {
+        never = manager.keep_turning() => match never {},
         () = running.stop() => info!("stopped"),
         signal = signals.stop() => warn!(signal, "stopped at once, whoever has not heard it yet"),
     }
@@ -121,13 +161,13 @@ async fn next_question(control: &mut Option<Server>) -> Option<Question> {
 }
 
 /// A place that somebody has named has to work; without one, an edge runs without a control socket if need be.
-fn open_control(config: &Control, history: History) -> Result<Option<Server>, Failure> {
+fn open_control(config: &Control, history: &History) -> Result<Option<Server>, Failure> {
     if let Some(path) = &config.socket {
         let failed = |error| failed(format!("the control socket {}: {error}", path.display()));
-        return Server::listen(path, history).map(Some).map_err(failed);
+        return Server::listen(path, history.clone()).map(Some).map_err(failed);
     }
     let mut why = String::new();
-    for path in control::places() {
+    for path in control::usual_places() {
         match Server::listen(&path, history.clone()) {
             Ok(server) => return Ok(Some(server)),
             Err(error) => why = format!("{}: {error}", path.display()),

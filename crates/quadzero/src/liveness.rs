@@ -3,6 +3,7 @@
 //! BGP waits for nothing here. The path is watched as soon as our end of it is known: from the start with a `local-address`, else
 //! from when BGP has a connection, and then for as long as we run.
 
+use crate::ports;
 use crate::probes::say;
 use crate::router::StartError;
 use ipnet::IpNet;
@@ -16,9 +17,6 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error_span, warn};
-
-/// The port of BFD, for words about it.
-const PORT: u16 = 3784;
 
 /// The BFD of an edge. Dropping it ends its sessions without a word.
 pub(crate) struct Liveness {
@@ -51,8 +49,7 @@ impl Liveness {
         parameters: Parameters,
     ) -> Option<Result<Watched, StartError>> {
         let local = peer.transport.local?;
-        let failed =
-            |source| StartError { what: "use BFD at", address: SocketAddr::new(local, PORT), source };
+        let failed = |source| StartError::bfd(SocketAddr::new(local, ports::BFD), source);
         Some(watch_path(&self.speaker, peer, local, parameters).map(Watched).map_err(failed))
     }
 

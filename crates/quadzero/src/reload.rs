@@ -110,8 +110,19 @@ impl Plan {
     /// From what there is to `edge`, whose neighbors are to have `routes`.
     pub(crate) fn new(edge: &Edge, running: &Edge, now: &[Now<'_>], routes: &[Arc<RouteSet>]) -> Self {
         // What is not named here is in the neighbors, or in their routes.
-        let Edge { asn: _, router_id: _, listen, policy: _, neighbors, control, drain: _, probes, kernel } =
-            edge;
+        let Edge {
+            asn: _,
+            router_id: _,
+            listen,
+            policy: _,
+            neighbors,
+            control,
+            drain: _,
+            sandbox,
+            files: _,
+            probes,
+            kernel,
+        } = edge;
         let gone = now.iter().filter(|now| !neighbors.iter().any(|new| is_same(new, now.neighbor)));
         let mut steps: Vec<Step> = gone.map(Step::remove).collect();
         for (new, routes) in neighbors.iter().zip(routes) {
@@ -130,7 +141,10 @@ impl Plan {
             neighbors: steps,
             probes: probe_steps(&running.probes, probes),
             kernel: *kernel != running.kernel,
-            next_start: if *control == running.control { Vec::new() } else { vec!["control"] },
+            next_start: [("control", *control != running.control), ("sandbox", *sandbox != running.sandbox)]
+                .into_iter()
+                .filter_map(|(table, changes)| changes.then_some(table))
+                .collect(),
         }
     }
 

@@ -3,40 +3,49 @@
 use crate::config::edge::{Edge, Neighbor, Range};
 use crate::history::History;
 use crate::liveness::{Liveness, Watched};
+use crate::ports::{self, Protocol};
 use crate::reload::{Action, Now, Plan, is_same};
 use ipnet::IpNet;
 use quadzero_codec::{ErrorCode, Notification};
-use quadzero_fsm::{Md5Key, Peer, PeerConfig, Speaker, State};
+use quadzero_fsm::{Md5Key, Peer, PeerConfig, Speaker, State, hint};
 use quadzero_policy::Health;
 use quadzero_probe::Level;
 use quadzero_rib::RouteSet;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing::error;
+use tracing::{error, warn};
 
 /// Why an edge did not start: the address that is the matter, the system's reason, and what to do.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {what} {address}: {source}{}", hint(.source))]
+#[error("cannot {what} {address}: {source}{}", .hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default())]
 pub struct StartError {
-    pub(crate) what: &'static str,
-    pub(crate) address: SocketAddr,
-    pub(crate) source: io::Error,
+    what: &'static str,
+    address: SocketAddr,
+    source: io::Error,
+    hint: Option<String>,
 }
 
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "\n  ports below 1024 need CAP_NET_BIND_SERVICE (setcap cap_net_bind_service=+ep quadzero), \
-             or choose a higher port in [bgp] listen"
-        }
-        io::ErrorKind::AddrInUse => "\n  another speaker has it: ss -lntup shows which",
-        io::ErrorKind::AddrNotAvailable => {
-            "\n  this machine does not have the address: ip address shows what it has"
-        }
-        _ => "",
+impl StartError {
+    /// Listening on TCP.
+    pub(crate) fn listening(address: SocketAddr, source: io::Error) -> Self {
+        let hint =
+            ports::hint(&source, address, Protocol::Tcp).or_else(|| Some(hint::of_key(&source)?.into()));
+        Self { what: "listen on", address, source, hint }
+    }
+
+    /// Having listeners expect a key.
+    pub(crate) fn key(address: SocketAddr, source: io::Error) -> Self {
+        let hint = hint::of_key(&source).map(str::to_owned);
+        Self { what: "use an MD5 key with", address, source, hint }
+    }
+
+    /// Watching a path.
+    pub(crate) fn bfd(address: SocketAddr, source: io::Error) -> Self {
+        let hint = ports::hint(&source, address, Protocol::Udp);
+        Self { what: "use BFD at", address, source, hint }
     }
 }
 
@@ -85,20 +94,30 @@ impl Router {
     /// # Errors
     /// An address that cannot be bound, or a key that the kernel does not take.
     pub fn start(edge: &Edge) -> Result<Self, StartError> {
-        Self::start_with(edge, &plan(edge, &Health::unknown()), History::default())
+        Self::start_with(edge, &plan(edge, &Health::unknown()), History::default(), Vec::new())
     }
 
-    /// The same with other routes than the file says, and somebody who remembers what happens.
+    /// The same with other routes than the file says, somebody who remembers what happens, and listening sockets that were handed
+    /// over by whoever has started us.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub fn start_with(edge: &Edge, routes: &[Arc<RouteSet>], history: History) -> Result<Self, StartError> {
+    pub fn start_with(
+        edge: &Edge,
+        routes: &[Arc<RouteSet>],
+        history: History,
+        sockets: Vec<TcpListener>,
+    ) -> Result<Self, StartError> {
         let mut router = Self::new(Speaker::new(), history);
+        sockets.into_iter().for_each(|socket| router.inherit(socket));
         for &address in &edge.listen {
             router.listen(address)?;
         }
         for (neighbor, routes) in edge.neighbors.iter().zip(routes) {
             router.add(neighbor.clone(), routes.clone(), None)?;
+        }
+        for address in router.speaker.left_unused() {
+            warn!(%address, "the socket that was handed over is left unused: [bgp] listen does not name it");
         }
         Ok(router)
     }
@@ -124,7 +143,14 @@ impl Router {
 
     fn listen(&self, address: SocketAddr) -> Result<(), StartError> {
         let listening = self.speaker.listen(address);
-        listening.map(drop).map_err(|source| StartError { what: "listen on", address, source })
+        listening.map(drop).map_err(|source| StartError::listening(address, source))
+    }
+
+    fn inherit(&self, socket: TcpListener) {
+        let address = socket.local_addr().ok().map(tracing::field::display);
+        if let Err(error) = self.speaker.inherit(socket) {
+            warn!(address, %error, "the socket that was handed over is left unused");
+        }
     }
 
     fn add(
@@ -135,7 +161,7 @@ impl Router {
     ) -> Result<(), StartError> {
         let (sender, wanted) = watch::channel(routes);
         let address = neighbor.peer.transport.remote;
-        let failed = |source| StartError { what: "use an MD5 key with", address, source };
+        let failed = |source| StartError::key(address, source);
         let config = neighbor.peer.clone();
         let peer = if let Some(Range { prefix, limit }) = neighbor.range {
             let range = quadzero_fsm::Range { prefix, limit, peer: config, wanted };
@@ -286,7 +312,7 @@ impl Router {
             let old = self.members.iter().find(|old| is_same(new, &old.neighbor));
             let key = |peer: &PeerConfig| peer.transport.md5.clone();
             undo.keys.push((whose, old.and_then(|old| key(&old.neighbor.peer))));
-            let failed = |source| StartError { what: "use an MD5 key with", address, source };
+            let failed = |source| StartError::key(address, source);
             if old.is_none_or(|old| key(&old.neighbor.peer) != key(&new.peer)) {
                 self.speaker.admit_key(whose, key(&new.peer).as_ref()).map_err(failed)?;
             }

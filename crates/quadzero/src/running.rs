@@ -20,6 +20,7 @@ use crate::intent::{Announcement, Asked, ByHand, Intent, Stage};
 use crate::probes::{Probes, Turn, foresee};
 use crate::reload::Plan;
 use crate::router::{Member, Router};
+use crate::sandbox::{Needs, Sandbox};
 use ipnet::IpNet;
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::{Peer, State};
@@ -27,6 +28,7 @@ use quadzero_policy::{Health, Verdict};
 use quadzero_probe::Reports;
 use quadzero_rib::RouteSet;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,6 +54,9 @@ pub struct Running {
     restarts: bool,
     has_left: bool,
     unconfirmed: Option<Unconfirmed>,
+    /// The last file was not taken.
+    refused: bool,
+    sandbox: Option<Sandbox>,
 }
 
 /// A reload that somebody has yet to confirm.
@@ -69,18 +74,24 @@ struct Draft {
 }
 
 impl Running {
-    /// Starts every neighbor.
+    /// Starts every neighbor, and listens: on these sockets, where they fit.
     ///
     /// # Errors
     /// An address that cannot be used, or kept routes that do not go with the configuration.
-    pub(crate) fn start(edge: Edge, path: &Path, history: History) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        edge: Edge,
+        path: &Path,
+        sandbox: Option<Sandbox>,
+        sockets: Vec<TcpListener>,
+    ) -> Result<Self, Failure> {
+        let history = History::default();
         let by_hand = kept(edge.control.keep.as_deref()).map_err(failed)?;
         let health = foresee(&edge, &Reports::new());
         let kept =
             |error| failed(format!("what is kept of routes by hand does not go with the file: {error}"));
         let intent = Intent::new(&edge, &by_hand, Stage::Serving, health).map_err(kept)?;
         let routes = intent.plan(edge.neighbors.iter());
-        let router = Router::start_with(&edge, &routes, history.clone()).map_err(failed)?;
+        let router = Router::start_with(&edge, &routes, history.clone(), sockets).map_err(failed)?;
         let probes = Probes::start(&edge, &router);
         let forwarding = Forwarding::start(&edge, &router);
         history.add("start", None, format!("{} neighbors", edge.neighbors.len()));
@@ -99,6 +110,8 @@ impl Running {
             restarts: false,
             has_left: false,
             unconfirmed: None,
+            refused: false,
+            sandbox,
         })
     }
 
@@ -148,6 +161,27 @@ impl Running {
         Some(until.saturating_duration_since(Instant::now()))
     }
 
+    /// How it is doing, in a line.
+    pub(crate) fn status(&self) -> String {
+        let peers = self.router.peers().into_iter().chain(self.router.dynamic().into_iter().map(|(p, _)| p));
+        let (mut all, mut up, mut told) = (0, 0, 0);
+        for peer in peers {
+            let status = peer.status();
+            let status = status.borrow();
+            all += 1;
+            up += usize::from(status.state == State::Established);
+            told += status.prefixes_sent;
+        }
+        let stage = match self.intent.stage {
+            Stage::Serving => "",
+            Stage::Warning => "; leaving: neighbors are told to use another way",
+            Stage::Drained => "; drained: nothing is announced until `quadzero undrain`",
+        };
+        let refused =
+            if self.refused { "; the last file was refused, and what was before holds" } else { "" };
+        format!("{up} of {all} neighbors Established, {told} prefixes told{stage}{refused}")
+    }
+
     /// When [`Self::timeout`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let confirm = self.unconfirmed.as_ref().map(|unconfirmed| unconfirmed.until);
@@ -190,6 +224,11 @@ impl Running {
     /// Nothing is left to be done but to say good-bye.
     pub(crate) const fn has_left(&self) -> bool {
         self.has_left
+    }
+
+    /// It leaves for good.
+    pub(crate) const fn exits(&self) -> bool {
+        self.exits
     }
 
     /// SIGTERM or SIGINT; the second one does not wait.
@@ -310,6 +349,9 @@ impl Running {
     }
 
     fn draft_of(&self, edge: Edge) -> Result<Draft, String> {
+        if let Some(sandbox) = &self.sandbox {
+            sandbox.allows(&Needs::of(&edge, &self.path))?;
+        }
         let wrong = |error| format!("what was announced by hand does not go with it: {error}");
         let health = self.probes.foresee(&edge);
         let intent = Intent::new(&edge, &self.by_hand, self.intent.stage, health).map_err(wrong)?;
@@ -335,6 +377,7 @@ impl Running {
             return Err("the last reload waits for `quadzero confirm`".into());
         }
         let done = self.draft().and_then(|draft| self.carry_out(draft));
+        self.refused = done.is_err();
         match done {
             Ok((plan, before)) => {
                 self.note(by, &plan);

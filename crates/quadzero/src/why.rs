@@ -11,7 +11,7 @@ use crate::config::edge::Neighbor;
 use crate::intent::Stage;
 use bytes::BytesMut;
 use ipnet::IpNet;
-use quadzero_codec::{ErrorCode, Family, encode_announced};
+use quadzero_codec::{Family, encode_announced};
 use quadzero_fsm::{Down, Excess, Mode, State, Status};
 use quadzero_policy::{Decision, ExceptionMode, Policy, Reason};
 use quadzero_rib::{Route, RouteSet};
@@ -218,7 +218,7 @@ fn session(facts: &Facts<'_>) -> Step {
     let because = last.map_or_else(String::new, |down| format!("; the last attempt: {down}"));
     stops(
         format!("{}{because}", status.state),
-        last.map_or_else(|| waiting(facts.neighbor), |down| mend(down, facts.neighbor)),
+        last.map_or_else(|| waiting(facts.neighbor), |down| mend(down, facts.neighbor, status)),
     )
 }
 
@@ -230,68 +230,9 @@ fn waiting(neighbor: &Neighbor) -> String {
 }
 
 /// What to look at when a session ends like that.
-pub(crate) fn mend(down: &Down, neighbor: &Neighbor) -> String {
-    let peer = &neighbor.peer;
-    let key = if peer.transport.md5.is_some() {
-        "; a TCP MD5 key that differs looks just like this: compare password-file on both sides"
-    } else {
-        "; so does a neighbor that wants a TCP MD5 key: password-file"
-    };
-    match down {
-        Down::Unanswered => {
-            format!("nothing answers at {}: the way there, its firewall, its TTL{key}", peer.transport.remote)
-        }
-        Down::ConnectFailed => {
-            let remote = peer.transport.remote;
-            format!(
-                "the log has the system's reason: does {remote} listen, and is local-address on this machine?"
-            )
-        }
-        Down::Closed => format!(
-            "it closes without a word: does it know us, by this address and AS {}? multihop, ttl-security{key}",
-            peer.local_as
-        ),
-        Down::Received(said) => refused(
-            said.encapsulated().map_or(said.code, |inner| inner.code),
-            true,
-            peer.local_as.0,
-            peer.remote_as.0,
-        ),
-        Down::Sent(said) => refused(
-            said.encapsulated().map_or(said.code, |inner| inner.code),
-            false,
-            peer.local_as.0,
-            peer.remote_as.0,
-        ),
-    }
-}
-
-fn refused(code: ErrorCode, by_it: bool, ours: u32, theirs: u32) -> String {
-    let who = if by_it { "its" } else { "our" };
-    match code {
-        ErrorCode::OPEN_BAD_PEER_AS if by_it => {
-            format!("it expects another AS of us than {ours}: remote-as there, [bgp] asn here")
-        }
-        ErrorCode::OPEN_BAD_PEER_AS => format!("it is in another AS than {theirs}: remote-as here"),
-        ErrorCode::OPEN_ROLE_MISMATCH => {
-            "the roles do not fit (RFC 9234): provider and customer, or peer and peer".into()
-        }
-        ErrorCode::OPEN_UNSUPPORTED_CAPABILITY => "no family is common: `families` on both sides".into(),
-        ErrorCode::HOLD_TIMER_EXPIRED => {
-            "nothing was heard for the hold time: the path, MTU, or a busy machine".into()
-        }
-        ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN if by_it => {
-            "its operator has shut it down: ask there".into()
-        }
-        ErrorCode::CEASE_PEER_DE_CONFIGURED if by_it => "its operator has removed us: ask there".into(),
-        ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES if by_it => {
-            "we have announced more than it takes: announce less, or raise its limit".into()
-        }
-        ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES => {
-            "it has announced more than max-prefixes allows".into()
-        }
-        _ => format!("{who} NOTIFICATION says why"),
-    }
+pub(crate) fn mend(down: &Down, neighbor: &Neighbor, status: &Status) -> String {
+    let said = || "the NOTIFICATION says why, and the log what came before it".into();
+    down.hint(&neighbor.peer, status.counters.established > 0).unwrap_or_else(said)
 }
 
 fn capability(facts: &Facts<'_>) -> Step {

@@ -51,6 +51,40 @@ fn a_file_with_errors_tells_all_of_them_on_standard_error_and_exits_2() {
     assert!(err.ends_with("five-mistakes.toml: 5 errors\n"), "{err}");
 }
 
+/// `$CREDENTIALS_DIRECTORY/NAME`, and no other variable.
+#[test]
+fn a_key_may_be_a_credential_of_systemd() {
+    let folder = std::env::temp_dir().join(format!("quadzero-credentials-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("azure-0"), "secret").unwrap();
+    let file = folder.join("edge.toml");
+    let check = |path: &str, credentials: Option<&Path>| {
+        let text = format!(
+            "[bgp]\nasn = 65010\nrouter-id = \"192.0.2.1\"\n[[originate]]\nprefix = \"0.0.0.0/0\"\n\
+             [[neighbor]]\naddress = \"192.0.2.2\"\nremote-as = 65020\npassword-file = \"{path}\"\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let mut check = command(&["check", file.to_str().unwrap()]);
+        check.env_remove("CREDENTIALS_DIRECTORY");
+        credentials.map(|folder| check.env("CREDENTIALS_DIRECTORY", folder));
+        told(&check.output().unwrap())
+    };
+    let (code, _, err) = check("$CREDENTIALS_DIRECTORY/azure-0", Some(&folder));
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    for (path, credentials, words) in [
+        ("$CREDENTIALS_DIRECTORY/azure-0", None, "CREDENTIALS_DIRECTORY is not set: systemd sets it"),
+        ("$CREDENTIALS_DIRECTORY/azure-1", Some(&*folder), "No such file or directory"),
+        ("$CREDENTIALS_DIRECTORY/../azure-0", Some(&*folder), "the name of a credential follows"),
+        ("$CREDENTIALS_DIRECTORY", Some(&*folder), "the name of a credential follows"),
+        ("$HOME/azure-0", Some(&*folder), "No such file or directory"),
+    ] {
+        let (code, _, err) = check(path, credentials);
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains(words) && !err.contains("secret"), "{words} in {err}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn warnings_are_told_and_exit_0() {
     let (code, out, err) = check(&[], "tests/check/attraction.toml");
@@ -247,13 +281,16 @@ fn a_word_that_is_no_level_exits_2_and_the_levels_are_named() {
 
 #[test]
 fn logs_in_json_are_an_object_a_line() {
+    let taken = std::net::TcpListener::bind("127.0.16.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
     let path = here("tests/check/attraction.toml");
     let text = std::fs::read_to_string(path)
         .unwrap()
-        .replace("asn = 65010", "asn = 65010\nlisten = [\"192.0.2.1:1790\"]");
+        .replace("asn = 65010", &format!("asn = 65010\nlisten = [\"{address}\"]"))
+        .replace("remote-as = 65515", "remote-as = 65515\nmode = \"passive\"");
     let file = std::env::temp_dir().join(format!("quadzero-{}.toml", std::process::id()));
     std::fs::write(&file, text).unwrap();
-    // An address that this machine does not have: the warning of the file is logged, and then it cannot start.
+    // An address that is in use: the warning of the file is logged, and then it cannot start.
     let (code, _, err) = told(&quadzero(&["--log-format", "json", "run", "-c", file.to_str().unwrap()]));
     std::fs::remove_file(&file).unwrap();
     assert_eq!(code, Some(1));
@@ -261,7 +298,7 @@ fn logs_in_json_are_an_object_a_line() {
     assert_eq!((warning["level"].as_str(), warning["line"].as_u64()), (Some("WARN"), Some(13)));
     let error = last_line(&err);
     assert_eq!(error["level"], "ERROR");
-    assert!(error["message"].as_str().unwrap().starts_with("cannot listen on 192.0.2.1:1790"), "{err}");
+    assert!(error["message"].as_str().unwrap().starts_with(&format!("cannot listen on {address}")), "{err}");
 }
 
 fn last_line(err: &str) -> serde_json::Value {

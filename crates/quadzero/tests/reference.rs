@@ -20,6 +20,7 @@ const TABLES: &[(&str, &str)] = &[
     ("### `[drain]`", "[drain]\nzzzz = 1"),
     ("### `[kernel]`", "[kernel]\nzzzz = 1"),
     ("### `tunnel` of a neighbor", "[neighbor-defaults]\ntunnel = { zzzz = 1 }"),
+    ("### `[sandbox]`", "[sandbox]\nzzzz = 1"),
     ("### `[gateway]`", "[gateway]\nzzzz = 1"),
     ("### `[[gateway.instance]]`", "[[gateway.instance]]\nzzzz = 1"),
     ("### `[[gateway.connection]]`", "[[gateway.connection]]\nzzzz = 1"),

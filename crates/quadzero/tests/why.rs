@@ -223,7 +223,7 @@ fn need_7_and_need_11_a_session_that_is_down_says_where_to_look() {
         (sent(ErrorCode::OPEN_UNSUPPORTED_CAPABILITY), "no family is common"),
         (received(ErrorCode::CEASE_ADMINISTRATIVE_SHUTDOWN), "its operator has shut it down"),
         (received(ErrorCode::CEASE_MAXIMUM_NUMBER_OF_PREFIXES), "more than it takes"),
-        (sent(ErrorCode::HOLD_TIMER_EXPIRED), "nothing was heard for the hold time"),
+        (sent(ErrorCode::HOLD_TIMER_EXPIRED), "TCP came up, and then nothing"),
     ] {
         Case::down(down).stops_at("0.0.0.0/0", "session", words);
     }

@@ -13,6 +13,7 @@
 //! Everything between tasks is a level, not a queue: the routes wanted (`watch`), the table learned (a lock), the
 //! status (`watch`), and an inbox that holds at most one connection. So nothing can fill up.
 
+mod inherited;
 mod link;
 mod registry;
 mod sockopt;

@@ -13,18 +13,32 @@ use std::{
 /// Connections that may wait to be accepted: a router with a thousand neighbors restarts, and all come at once.
 const BACKLOG: i32 = 4096;
 
-/// A listening socket, not blocking.
-pub(super) fn listener(address: SocketAddr) -> io::Result<Socket> {
+/// A listening socket, not blocking; and whether this machine has the address. The address of a tunnel may come long after us, and
+/// may go: the socket is bound all the same (IP_FREEBIND), and hears of it as soon as it is there.
+pub(super) fn listener(address: SocketAddr) -> io::Result<(Socket, bool)> {
     let socket = tcp(address.ip())?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    let is_here = match socket.bind(&address.into()) {
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+            if address.is_ipv6() { socket.set_freebind_v6(true) } else { socket.set_freebind_v4(true) }?;
+            socket.bind(&address.into())?;
+            false
+        }
+        result => result.map(|()| true)?,
+    };
+    listen(&socket)?;
+    Ok((socket, is_here))
+}
+
+/// What every listening socket needs, whoever has made it.
+pub(super) fn listen(socket: &Socket) -> io::Result<()> {
     // For `arrived_with`.
     set(socket.as_raw_fd(), libc::IPPROTO_TCP, TCP_SAVE_SYN, &1_i32)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
+    socket.set_nonblocking(true)?;
+    socket.listen(BACKLOG)
 }
 
 /// A socket to dial the peer with: bound, its options set.

@@ -2,6 +2,7 @@
 
 use super::{
     Status,
+    inherited::Inherited,
     registry::{Range, Registry},
     sockopt,
 };
@@ -25,7 +26,7 @@ use tokio::{
     sync::{Notify, futures::Notified, oneshot, watch},
     task::AbortHandle,
 };
-use tracing::warn;
+use tracing::{info, warn};
 
 /// What an operator wants of a peer.
 pub(super) enum Wish {
@@ -237,7 +238,16 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub struct Speaker {
     registry: Arc<Registry>,
-    listeners: Mutex<Vec<(Arc<TcpListener>, AbortHandle)>>,
+    listeners: Mutex<Vec<Listening>>,
+    inherited: Inherited,
+}
+
+/// A socket that connections are accepted at.
+struct Listening {
+    listener: Arc<TcpListener>,
+    task: AbortHandle,
+    /// It is not ours alone.
+    inherited: bool,
 }
 
 impl Speaker {
@@ -246,30 +256,65 @@ impl Speaker {
         Self::default()
     }
 
+    /// A listening socket that somebody else has made for us (socket activation); [`Self::listen`] takes it for its address. Until
+    /// then, whoever connects there is turned away. Returns the address.
+    ///
+    /// # Errors
+    /// It does not listen, or it takes IPv4 at an IPv6 address.
+    pub fn inherit(&self, socket: std::net::TcpListener) -> io::Result<SocketAddr> {
+        self.inherited.add(socket)
+    }
+
     /// Accepts connections at the address, from peers only; returns the address, with the port that the system picked for
-    /// port 0.
+    /// port 0. The machine may have the address later. A socket that was inherited for it is taken before a new one is made.
     ///
     /// # Errors
     /// The system's, when the address cannot be bound.
     pub fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
-        let socket = sockopt::listener(address)?;
-        self.registry
-            .for_each_known(|whose, config, key| allow(&socket, address.is_ipv6(), whose, config, key))?;
-        let listener = Arc::new(TcpListener::from_std(socket.into())?);
+        let inherited = self.inherited.take(address)?;
+        let is_inherited = inherited.is_some();
+        let (socket, is_here) = match inherited {
+            Some(socket) => (socket, true),
+            None => sockopt::listener(address)?,
+        };
+        let prepared = self
+            .registry
+            .for_each_known(|whose, config, key| allow(&socket, address.is_ipv6(), whose, config, key))
+            .and_then(|()| TcpListener::from_std(socket.into()));
+        let listener = Arc::new(prepared.inspect_err(|_| {
+            if is_inherited {
+                self.inherited.give_back(address);
+            }
+        })?);
         let address = listener.local_addr()?;
-        let task = tokio::spawn(accept_all(listener.clone(), self.registry.clone()));
-        lock(&self.listeners).push((listener, task.abort_handle()));
+        if is_inherited {
+            info!(%address, "listens on the socket that was handed over");
+        } else if !is_here {
+            warn!(%address, "listens, but this machine does not have the address yet: it works as soon as it has");
+        }
+        let task = tokio::spawn(accept_all(listener.clone(), self.registry.clone())).abort_handle();
+        lock(&self.listeners).push(Listening { listener, task, inherited: is_inherited });
         Ok(address)
+    }
+
+    /// Where sockets were inherited that nothing listens on.
+    pub fn left_unused(&self) -> Vec<SocketAddr> {
+        self.inherited.unused()
     }
 
     /// Accepts no connections at the address any more; those that are there stay.
     pub fn unlisten(&self, address: SocketAddr) {
-        lock(&self.listeners).retain(|(listener, task)| {
+        lock(&self.listeners).retain(|Listening { listener, task, inherited }| {
             let stays = listener.local_addr().is_ok_and(|known| known != address);
             if !stays {
-                // The task lets go of it some time later; the address is free at once.
-                let _it_was_no_listener = SockRef::from(listener.as_ref()).shutdown(Shutdown::Both);
                 task.abort();
+                if *inherited {
+                    // Whoever has it as well, and starts us again with it, must find it as it was.
+                    self.inherited.give_back(address);
+                } else {
+                    // The task lets go of it some time later; the address is free at once.
+                    let _it_was_no_listener = SockRef::from(listener.as_ref()).shutdown(Shutdown::Both);
+                }
             }
             stays
         });
@@ -319,7 +364,7 @@ impl Speaker {
     /// # Errors
     /// The system's, when a listener does not take it.
     pub fn admit_key(&self, whose: IpNet, key: Option<&Md5Key>) -> io::Result<()> {
-        for (listener, _) in lock(&self.listeners).iter() {
+        for Listening { listener, .. } in lock(&self.listeners).iter() {
             if listener.local_addr()?.is_ipv6() == whose.addr().is_ipv6() {
                 sockopt::set_md5(listener.as_ref(), whose, key)?;
             }
@@ -350,7 +395,7 @@ impl Speaker {
     }
 
     fn allow(&self, whose: IpNet, config: &PeerConfig) -> io::Result<()> {
-        for (listener, _) in lock(&self.listeners).iter() {
+        for Listening { listener, .. } in lock(&self.listeners).iter() {
             let ipv6 = listener.local_addr()?.is_ipv6();
             allow(listener.as_ref(), ipv6, whose, config, config.transport.md5.as_ref())?;
         }
@@ -360,9 +405,7 @@ impl Speaker {
 
 impl Drop for Speaker {
     fn drop(&mut self) {
-        for (_, task) in lock(&self.listeners).drain(..) {
-            task.abort();
-        }
+        lock(&self.listeners).drain(..).for_each(|listening| listening.task.abort());
         self.registry.peers().iter().for_each(Peer::abort);
     }
 }

@@ -8,6 +8,7 @@ use super::{
     speaker::{Configured, Held, Shared, Wish},
 };
 use crate::session::{Addresses, Direction, Down, Event, Fullness, Input, Output, Session, State};
+use crate::{PeerConfig, hint};
 use bytes::Bytes;
 use quadzero_codec::{Dialect, ErrorCode, Message, Notification};
 use quadzero_rib::RouteSet;
@@ -336,11 +337,12 @@ impl Task {
     fn log_failed_dial(&mut self, error: &io::Error) {
         let transport = &self.session.config().transport;
         let (remote, local) = (transport.remote, transport.local.map(tracing::field::display));
+        let hint = hint::of_dial(error, transport);
         self.tell(|| match error.kind() {
             io::ErrorKind::AddrNotAvailable => {
-                warn!(%remote, local, %error, "dial failed: this machine does not have the local address");
+                warn!(%remote, local, %error, hint, "dial failed: this machine does not have the local address");
             }
-            _ => info!(%remote, local, %error, "dial failed"),
+            _ => info!(%remote, local, %error, hint, "dial failed"),
         });
     }
 
@@ -371,7 +373,13 @@ impl Task {
                 self.handle(Input::Connected(direction, addresses));
             }
             Err(error) if direction == Direction::Outgoing => self.dialled(Err(error)),
-            Err(error) => self.tell(|| info!(%error, "connection refused")),
+            Err(error) => {
+                let hint = transport.min_ttl.filter(|_| error.kind() == io::ErrorKind::PermissionDenied);
+                let hint = hint.map(|least| {
+                    format!("ttl-security asks for {least} at least: it has to send with 255, and be so near")
+                });
+                self.tell(|| info!(%error, hint, "connection refused"));
+            }
         }
     }
 
@@ -507,7 +515,8 @@ impl Task {
         // What nobody will see takes no room from what somebody should.
         if !is_detail(&event) || enabled!(Level::DEBUG) {
             let is_of_session = matches!(event, Event::Up(_) | Event::Down(_));
-            self.tell_up_to(if is_of_session { LINES + RESERVED } else { LINES }, || log(&event));
+            let config = self.session.config().clone();
+            self.tell_up_to(if is_of_session { LINES + RESERVED } else { LINES }, || log(&event, &config));
         }
         match event {
             Event::Down(down) | Event::Failed(down) => {
@@ -616,7 +625,7 @@ const fn is_detail(event: &Event) -> bool {
     matches!(event, Event::Received(_) | Event::Said(_) | Event::Learned { .. })
 }
 
-fn log(event: &Event) {
+fn log(event: &Event, config: &PeerConfig) {
     match event {
         Event::Up(n) => info!(
             remote_as = n.remote_as.0,
@@ -628,7 +637,7 @@ fn log(event: &Event) {
         Event::Down(down @ Down::Sent(_)) if down.is_ours_to_want() => {
             info!(reason = %down, "session stopped")
         }
-        Event::Down(down) => warn!(reason = %down, "session down"),
+        Event::Down(down) => warn!(reason = %down, hint = down.hint(config, true), "session down"),
         // Both sides dialled, as they should; one of the two connections had to go.
         Event::Failed(Down::Sent(n) | Down::Received(n))
             if n.code == ErrorCode::CEASE_CONNECTION_COLLISION_RESOLUTION =>
@@ -637,7 +646,7 @@ fn log(event: &Event) {
         }
         // The dial has said it already, with the system's reason.
         Event::Failed(Down::ConnectFailed) => {}
-        Event::Failed(down) => info!(reason = %down, "attempt failed"),
+        Event::Failed(down) => info!(reason = %down, hint = down.hint(config, false), "attempt failed"),
         // What the table holds afterwards is told once, however many UPDATEs there were.
         Event::Learned { announced, withdrawn } => debug!(announced, withdrawn, "table changed"),
         Event::Sent { announced, withdrawn } => info!(announced, withdrawn, "sent"),

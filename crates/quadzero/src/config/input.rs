@@ -2,7 +2,27 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// What systemd has been given to keep for us (LoadCredential= of a unit) is in a folder of its own.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// The file that a path of the configuration means: from the configuration's folder, or `$CREDENTIALS_DIRECTORY/NAME`. No other
+/// variable is looked at.
+pub(super) fn named(path: &str, folder: &Path) -> io::Result<PathBuf> {
+    let Some(name) = path.strip_prefix('$').and_then(|rest| rest.strip_prefix(CREDENTIALS)) else {
+        return Ok(folder.join(path));
+    };
+    let Some(name) = name.strip_prefix('/').filter(|name| !name.is_empty() && !name.contains('/')) else {
+        return Err(io::Error::other("the name of a credential follows: $CREDENTIALS_DIRECTORY/NAME"));
+    };
+    let folder = std::env::var_os(CREDENTIALS).ok_or_else(|| {
+        io::Error::other(
+            "CREDENTIALS_DIRECTORY is not set: systemd sets it for a unit with LoadCredential=; by hand, set it to the folder of the keys",
+        )
+    })?;
+    Ok(Path::new(&folder).join(name))
+}
 
 /// The whole of a regular file of at most so many octets. Opening a pipe waits for its writer, so that what it is has to
 /// be known before.

@@ -72,6 +72,7 @@ impl Kind {
                 "neighbor",
                 "control",
                 "drain",
+                "sandbox",
             ],
         }
     }

@@ -1,6 +1,6 @@
 //! The client's end of the control socket.
 
-use super::{Line, Request, VERSION, places};
+use super::{Line, Request, VERSION, usual_places};
 use crate::cli::Failure;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -18,7 +18,7 @@ impl Client {
     /// # Errors
     /// Nobody answers.
     pub fn connect(given: Option<&Path>) -> Result<Self, Failure> {
-        let tried = given.map_or_else(places, |path| vec![path.to_owned()]);
+        let tried = given.map_or_else(usual_places, |path| vec![path.to_owned()]);
         let mut last = None;
         for path in &tried {
             match UnixStream::connect(path) {

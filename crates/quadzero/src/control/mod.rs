@@ -19,6 +19,7 @@ pub(crate) use answer::answer;
 pub use client::{Client, follow};
 pub use server::{Question, Server};
 
+use crate::config::edge::Control;
 use crate::intent::Asked;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,13 @@ pub enum Request {
     Withdraw { prefix: IpNet },
 }
 
+impl Request {
+    /// Whether the configuration may be another one afterwards.
+    pub(crate) const fn reloads(&self) -> bool {
+        matches!(self, Self::Reload { plan: false, .. })
+    }
+}
+
 /// Which way routes went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -94,8 +102,13 @@ pub enum Which {
     Received,
 }
 
-/// Where the socket may be, unless the configuration says it: the first that can be made is.
-pub(crate) fn places() -> Vec<PathBuf> {
+/// Where the socket may be, the first that can be made is: where the configuration says, or else where it always is.
+pub(crate) fn places(config: &Control) -> Vec<PathBuf> {
+    config.socket.clone().map_or_else(usual_places, |socket| vec![socket])
+}
+
+/// Where it may be unless somebody says it.
+pub(crate) fn usual_places() -> Vec<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     // systemd lists several, with colons between them.
     let given = variable("RUNTIME_DIRECTORY")

@@ -138,7 +138,7 @@ fn detail(shown: &Shown<'_>) -> Value {
     value["updates-sent"] = status.counters.updates_sent.into();
     let is_down = status.state != State::Established && !member.stopped;
     let down = status.last_down.as_ref().filter(|_| is_down);
-    value["to-do"] = down.map(|down| mend(down, &member.neighbor)).into();
+    value["to-do"] = down.map(|down| mend(down, &member.neighbor, status)).into();
     value
 }
 

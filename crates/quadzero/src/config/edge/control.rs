@@ -1,4 +1,4 @@
-//! `[control]` and `[drain]`: the running program, and its end.
+//! `[control]`, `[drain]` and `[sandbox]`: the running program, its end, and what it may do.
 
 use super::file;
 use crate::config::diagnostic::Diagnostic;
@@ -29,6 +29,24 @@ pub struct Drain {
     pub wait: Duration,
     /// What the neighbors are told at the end.
     pub text: String,
+}
+
+/// What the program may do once it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sandbox {
+    /// It gives up what the configuration does not need.
+    pub enabled: bool,
+    /// Where it may write beside what the configuration names.
+    pub write: Vec<PathBuf>,
+}
+
+pub(super) fn sandbox(file: &file::File, folder: &Path) -> Sandbox {
+    let keys = file.sandbox.as_ref().map(|sandbox| sandbox.get_ref());
+    let write = keys.and_then(|keys| get(&keys.write)).unwrap_or_default();
+    Sandbox {
+        enabled: keys.and_then(|keys| get(&keys.enabled)).unwrap_or(true),
+        write: write.iter().map(|path| folder.join(path.get_ref())).collect(),
+    }
 }
 
 pub(super) fn control(file: &file::File, folder: &Path) -> Control {

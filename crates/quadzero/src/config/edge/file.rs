@@ -35,6 +35,8 @@ record! {
         optional drain: DrainKeys,
         /// What the kernel is to have of what is learned.
         optional kernel: KernelKeys,
+        /// What it may do.
+        optional sandbox: SandboxKeys,
     }
 }
 
@@ -99,6 +101,16 @@ record! {
         optional interface: String,
         /// The address of its far end, outside of it.
         optional remote: IpAddr,
+    }
+}
+
+record! {
+    /// `[sandbox]`
+    SandboxKeys {
+        /// Whether it gives up what it does not need.
+        optional enabled: bool,
+        /// Where it may write all the same.
+        optional write: Vec<Spanned<String>>,
     }
 }
 

@@ -12,7 +12,7 @@ mod probe;
 mod range;
 mod routes;
 
-pub use control::{Control, Drain};
+pub use control::{Control, Drain, Sandbox};
 pub use file::AzureKind;
 pub(super) use file::File;
 pub use probe::{Probe, Subject};
@@ -32,7 +32,7 @@ use quadzero_fsm::{Mode, PeerConfig};
 use quadzero_kernel::{Path as Reached, Settings};
 use quadzero_policy::{Health, NeighborPolicy, Policy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 /// An edge as the program uses it. All of it has been checked.
@@ -56,6 +56,10 @@ pub struct Edge {
     pub probes: Vec<Probe>,
     /// What the kernel is to have of what is learned; `None`: nothing.
     pub kernel: Option<Settings>,
+    /// What it may do once it runs.
+    pub sandbox: Sandbox,
+    /// The files that are read beside the configuration, and again by a reload.
+    pub files: Vec<PathBuf>,
 }
 
 /// A neighbor as the program uses it.
@@ -113,6 +117,8 @@ impl File {
             drain: control::drain(self, out),
             probes: probes?,
             kernel,
+            sandbox: control::sandbox(self, folder),
+            files: merged.iter().filter_map(|keys| neighbor::key_file(keys, folder)).collect(),
         })
     }
 

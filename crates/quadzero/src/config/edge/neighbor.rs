@@ -10,7 +10,7 @@ use quadzero_codec::{Asn, Family, HoldTime, RouterId};
 use quadzero_fsm::{Capabilities, HoldNegotiation, Md5Key, Mode, PeerConfig, Timers, Transport};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 
@@ -294,6 +294,11 @@ fn md5(neighbor: &file::Neighbor, folder: &Path, out: &mut Vec<Diagnostic>) -> O
     key_in_file(neighbor.password_file.as_ref()?, folder, out)
 }
 
+/// Where its key is, if a file has it.
+pub(super) fn key_file(neighbor: &file::Neighbor, folder: &Path) -> Option<PathBuf> {
+    input::named(neighbor.password_file.as_ref()?.get_ref(), folder).ok()
+}
+
 /// The TCP MD5 key that a file holds, and nothing beside it.
 pub(in crate::config) fn key_in_file(
     path: &Spanned<String>,
@@ -303,7 +308,7 @@ pub(in crate::config) fn key_in_file(
     let error = |message| {
         Diagnostic::error(path.span(), message).hint("a file that holds the key alone, on one line")
     };
-    let key = input::read(&folder.join(path.get_ref()), LARGEST_PASSWORD_FILE);
+    let key = input::named(path.get_ref(), folder).and_then(|path| input::read(&path, LARGEST_PASSWORD_FILE));
     let key = key
         .map_err(|problem| out.push(error(format!("the password file cannot be read: {problem}"))))
         .ok()?;
