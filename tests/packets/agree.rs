@@ -1,0 +1,292 @@
+//! The verdict, and the way that packets really took: for every pair of a subnet and a destination they have to agree.
+//!
+//! ```text
+//!   what the gateways have learned ──► Table ──► Nic::ask ──► Trip ◄─ equal? ─► Trip ◄── counters at exit, edges and machines,
+//!   (asked of the mock)                the library of the verdict                        and what the other end says it saw
+//! ```
+
+use crate::follow::{get, text};
+use crate::hop::{Counts, Hop};
+use crate::lab::Lab;
+use crate::plan::{BRANCH, KMS, NOBODY, SERVER, SUBNETS, WAYS, WORKLOAD};
+use crate::traffic::{Asked, FLOWS, Source, activates};
+use crate::world::LINKS;
+use quadzero_azure::gateway::{Heard, Table};
+use quadzero_azure::service::Service;
+use quadzero_azure::verdict::{Answer, Seen, Verdict};
+use quadzero_codec::{AsPath, Asn, Attributes, NextHop, RouterId};
+use quadzero_rib::Route;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long packets may take to show where they go.
+const LIMIT: Duration = Duration::from_secs(20);
+/// So often in a row nothing more may have been counted before it is believed that nothing more comes.
+const QUIET: usize = 4;
+
+/// Where a packet goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By Azure's own exit.
+    Exit,
+    /// To an edge, by the ways of these instances.
+    Edge(BTreeSet<usize>),
+    /// To a machine of the network.
+    Network,
+    /// Azure drops it.
+    Nowhere,
+    /// Some here, some there.
+    Several(String),
+}
+
+/// And whose address the destination sees; `None` where nothing is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trip {
+    way: Way,
+    source: Option<Source>,
+}
+
+/// One pair, and both answers.
+pub(crate) struct Row {
+    from: &'static str,
+    to: &'static str,
+    said: Trip,
+    gone: Trip,
+}
+
+/// All pairs.
+pub(crate) struct Comparison(pub(crate) Vec<Row>);
+
+impl Lab {
+    /// Sends packets from every subnet to every destination, and waits until the verdict agrees with them.
+    ///
+    /// # Panics
+    /// When it does not; both are in the message.
+    pub(crate) fn verdict_and_packets_agree(&self, when: &str) {
+        let comparison = self.compare();
+        println!("{when}\n{comparison}");
+        let disagreements = comparison.disagreements();
+        assert!(disagreements.0.is_empty(), "{when}, verdict and packets disagree:\n{disagreements}");
+    }
+
+    /// The same, without an opinion: it waits for agreement, and returns what there is when that does not come.
+    pub(crate) fn compare(&self) -> Comparison {
+        let before = Seeing::of(self);
+        let destinations = destinations();
+        let ask = |machine: &Hop| {
+            let others = destinations.iter().copied().filter(|to| Some(*to) != own(machine));
+            Asked::by(machine, &others.collect::<Vec<_>>())
+        };
+        let asked: Vec<Asked> = self.world.machines.iter().map(ask).collect();
+        let (end, mut quiet, mut last) = (Instant::now() + LIMIT, 0, before.clone());
+        loop {
+            let now = Seeing::of(self);
+            quiet = if now == last { quiet + 1 } else { 0 };
+            last = now.clone();
+            let comparison = self.rows(&asked, &now.since(&before));
+            let agreed = comparison.disagreements().0.is_empty();
+            if agreed && quiet >= QUIET || Instant::now() > end {
+                return comparison;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn rows(&self, asked: &[Asked], seen: &Seeing) -> Comparison {
+        let table = self.table();
+        let mut rows = Vec::new();
+        for (index, subnet) in SUBNETS.iter().enumerate() {
+            let nic = table.nic(subnet.name).expect("the subnet is in the mock's file");
+            for to in destinations().into_iter().filter(|to| *to != subnet.machine) {
+                let answer = nic.ask(address(to));
+                let gone = seen.trip(subnet.machine, to, &asked[index]);
+                rows.push(Row { from: subnet.name, to, said: self.said(&answer, to), gone });
+            }
+        }
+        Comparison(rows)
+    }
+
+    /// What the verdict says.
+    fn said(&self, answer: &Answer, to: &str) -> Trip {
+        let instances = &self.deployed.gateways[0].instances;
+        let way = match &answer.verdict {
+            Verdict::Internet => Way::Exit,
+            Verdict::OnPremises { hops } => {
+                let named = |name: &str| instances.iter().position(|instance| instance.name == name);
+                Way::Edge(hops.iter().filter_map(|hop| named(&hop.instance)).collect())
+            }
+            Verdict::Vnet { .. } => Way::Network,
+            Verdict::Dropped { .. } => Way::Nowhere,
+            other => panic!("this lab has no {other}"),
+        };
+        let source = match answer.source {
+            Seen::Azure => Some(Source::Azure),
+            Seen::OnPremises => Some(Source::OnPremises),
+            // Who is there on-premises is not the verdict's affair.
+            Seen::Private if NOBODY.contains(&to) => None,
+            Seen::Private => Some(Source::Private),
+            Seen::None => None,
+        };
+        Trip { way, source }
+    }
+
+    /// What the gateways know, as the mock says.
+    pub(crate) fn table(&self) -> Table {
+        let learned = self.learned();
+        let heard = self.deployed.sessions().map(|session| {
+            let (local, peer) = (self.deployed.local_address(session), self.deployed.peer_address(session));
+            let ours = learned.iter().filter(|row| {
+                row["localAddress"] == local.to_string() && row["sourcePeer"] == peer.to_string()
+            });
+            let next_hop = NextHop::Address(peer);
+            let routes = ours.map(|row| route(row, next_hop.clone())).collect();
+            let peer_id = RouterId::new(Ipv4Addr::new(192, 0, 2, 10)).expect("not 0.0.0.0");
+            Heard { session, peer_id, routes }
+        });
+        Table::new(self.deployed.clone(), &heard.collect::<Vec<_>>())
+    }
+
+    /// Rows that were learned from edges.
+    pub(crate) fn learned(&self) -> Vec<Value> {
+        let answer = get(&self.world.fabric.at.path("api.sock"), "/gateways/-/learned-routes");
+        let rows = answer.ok().and_then(|answer| answer["value"].as_array().cloned()).unwrap_or_default();
+        rows.into_iter().filter(|row| row["origin"] == "EBgp").collect()
+    }
+
+    /// Activation in every subnet: the verdict's answer, and what became of a real question.
+    ///
+    /// # Panics
+    /// When they differ.
+    pub(crate) fn activation(&self) -> Vec<(&'static str, bool)> {
+        let table = self.table();
+        let answers = SUBNETS.iter().zip(&self.world.machines).map(|(subnet, machine)| {
+            let nic = table.nic(subnet.name).expect("the subnet is in the mock's file");
+            let judgement = nic.service(Service::Kms, address(KMS));
+            let works = activates(machine);
+            println!("activation in {}: {}; really: {works}", subnet.name, judgement.word());
+            assert_eq!(judgement.works(), works, "{}: the verdict is {judgement:?}", subnet.name);
+            (subnet.name, works)
+        });
+        answers.collect()
+    }
+}
+
+fn destinations() -> Vec<&'static str> {
+    [SERVER, KMS, BRANCH, WORKLOAD.machine].into_iter().chain(NOBODY).collect()
+}
+
+fn own(machine: &Hop) -> Option<&'static str> {
+    SUBNETS.iter().find(|subnet| subnet.name == machine.name).map(|subnet| subnet.machine)
+}
+
+fn address(text: &str) -> Ipv4Addr {
+    text.parse().expect("an address")
+}
+
+/// The AS of the gateway, which a circuit puts in front, was not in what was heard.
+fn route(row: &Value, next_hop: NextHop) -> Route {
+    let asns = text(&row["asPath"]).split('-').map(|asn| Asn(asn.parse().expect("a number")));
+    let as_path = AsPath::sequence(asns.filter(|asn| *asn == Asn(65010)));
+    let attributes = Arc::new(Attributes { as_path, next_hop, ..Attributes::default() });
+    Route { prefix: text(&row["network"]).parse().expect("a prefix"), attributes }
+}
+
+/// What is counted where packets end up.
+#[derive(Clone, PartialEq, Eq)]
+struct Seeing {
+    exit: Counts,
+    edges: Vec<Counts>,
+    machines: Vec<Counts>,
+}
+
+impl Seeing {
+    fn of(lab: &Lab) -> Self {
+        let came = |hops: &[Hop]| hops.iter().map(Hop::came).collect();
+        // What came to the exit is dropped there if it is for a private address.
+        Self { exit: lab.world.exit.left(), edges: came(&lab.world.edges), machines: came(&lab.world.machines) }
+    }
+
+    fn since(self, before: &Self) -> Self {
+        let since = |now: Vec<Counts>, before: &[Counts]| {
+            now.into_iter().zip(before).map(|(now, before)| now.since(before)).collect()
+        };
+        Self {
+            exit: self.exit.since(&before.exit),
+            edges: since(self.edges, &before.edges),
+            machines: since(self.machines, &before.machines),
+        }
+    }
+
+    fn trip(&self, from: &str, to: &str, asked: &Asked) -> Trip {
+        let exit = self.exit.of(from, to);
+        let links = self.edges.iter().flat_map(|edge| edge.by_link(from, to));
+        let ways: Vec<(usize, u64)> = links.filter_map(|(link, count)| Some((way(link)?, count))).collect();
+        let edge = ways.iter().map(|(_, count)| count).sum();
+        let own = SUBNETS.iter().position(|subnet| subnet.machine == to);
+        let network = own.map_or(0, |machine| self.machines[machine].of(from, to));
+        let way = match (exit, edge, network) {
+            (0, 0, 0) => Way::Nowhere,
+            (all, 0, 0) if all == FLOWS as u64 => Way::Exit,
+            (0, all, 0) if all == FLOWS as u64 => Way::Edge(ways.into_iter().map(|(way, _)| way).collect()),
+            (0, 0, all) if all == FLOWS as u64 => Way::Network,
+            (exit, edge, network) => {
+                Way::Several(format!("of {FLOWS} packets exit {exit}, edge {edge}, network {network}"))
+            }
+        };
+        let (answers, sources) = asked.answers(to);
+        // Some answers are no answer yet.
+        let source = sources.first().copied().filter(|_| answers == FLOWS && sources.len() == 1);
+        Trip { way, source }
+    }
+}
+
+/// The way that ends at a link of an edge.
+fn way(link: &str) -> Option<usize> {
+    WAYS.into_iter().find(|way| link == format!("vpn-{way}") || link == LINKS[*way])
+}
+
+impl Comparison {
+    /// Those that are not as the verdict says.
+    pub(crate) fn disagreements(&self) -> Comparison {
+        let rows = self.0.iter().filter(|row| row.said != row.gone);
+        Self(
+            rows.map(|row| Row {
+                from: row.from,
+                to: row.to,
+                said: row.said.clone(),
+                gone: row.gone.clone(),
+            })
+            .collect(),
+        )
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  {:11} {:15} {:34} packets", "from", "to", "verdict")?;
+        self.0.iter().try_for_each(|Row { from, to, said, gone }| {
+            writeln!(f, "  {from:11} {to:15} {:34} {gone}", said.to_string())
+        })
+    }
+}
+
+impl fmt::Display for Trip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.way {
+            Way::Exit => f.write_str("exit")?,
+            Way::Edge(ways) => write!(f, "edge by {ways:?}")?,
+            Way::Network => f.write_str("network")?,
+            Way::Nowhere => f.write_str("nowhere")?,
+            Way::Several(which) => f.write_str(which)?,
+        }
+        match self.source {
+            Some(source) => write!(f, ", source {source}"),
+            None => f.write_str(", no answer"),
+        }
+    }
+}

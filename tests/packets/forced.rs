@@ -1,0 +1,36 @@
+//! The default route: without it a machine leaves by Azure's exit, with it by the edge.
+
+use crate::lab::Lab;
+use crate::plan::{APIPA, AZURE_PUBLIC, FORCED, PRIVATE, Plan, SERVER, UNFORCED, WAYS, WORKLOAD};
+use crate::traffic::traceroute;
+use crate::world::{BOXES, EDGES, FABRIC, GATEWAYS, INTERNET};
+
+#[test]
+fn private_addresses_without_the_default_azures_exit_and_with_it_the_edge() {
+    without_the_default_azures_exit_and_with_it_the_edge(&PRIVATE);
+}
+
+#[test]
+fn apipa_addresses_without_the_default_azures_exit_and_with_it_the_edge() {
+    without_the_default_azures_exit_and_with_it_the_edge(&APIPA);
+}
+
+fn without_the_default_azures_exit_and_with_it_the_edge(plan: &'static Plan) {
+    let lab = Lab::start(plan, UNFORCED);
+    let workload = &lab.world.machines[0];
+    lab.verdict_and_packets_agree("Nothing but a branch is announced");
+    assert_eq!(traceroute(workload, SERVER), [FABRIC, AZURE_PUBLIC, INTERNET, SERVER]);
+
+    lab.reload(0, FORCED);
+    lab.wait_until_announced("0.0.0.0/0", &WAYS);
+    lab.verdict_and_packets_agree("0.0.0.0/0 is announced");
+    let exit = lab.by_exit(WORKLOAD.machine, SERVER);
+    let way = traceroute(workload, SERVER);
+    assert_eq!((way.len(), [&way[0], &way[3], &way[4], &way[5]]), (6, [FABRIC, EDGES[0], INTERNET, SERVER].map(str::to_owned).each_ref()));
+    assert!(GATEWAYS.contains(&way[1].as_str()) && BOXES.contains(&way[2].as_str()), "{way:?}");
+    assert_eq!(lab.by_exit(WORKLOAD.machine, SERVER), exit, "nothing of it left by Azure's exit");
+
+    lab.reload(0, UNFORCED);
+    lab.wait_until_announced("0.0.0.0/0", &[]);
+    lab.verdict_and_packets_agree("0.0.0.0/0 is withdrawn: egress is open again");
+}
