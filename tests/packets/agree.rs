@@ -208,7 +208,11 @@ impl Seeing {
     fn of(lab: &Lab) -> Self {
         let came = |hops: &[Hop]| hops.iter().map(Hop::came).collect();
         // What came to the exit is dropped there if it is for a private address.
-        Self { exit: lab.world.exit.left(), edges: came(&lab.world.edges), machines: came(&lab.world.machines) }
+        Self {
+            exit: lab.world.exit.left(),
+            edges: came(&lab.world.edges),
+            machines: came(&lab.world.machines),
+        }
     }
 
     fn since(self, before: &Self) -> Self {

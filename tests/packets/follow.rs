@@ -84,7 +84,10 @@ impl Follower {
     /// # Panics
     /// When it has ended by itself: it could not do what it must.
     pub(crate) fn story(&self) -> Vec<Change> {
-        assert!(self.thread.as_ref().is_some_and(|thread| !thread.is_finished()), "nobody follows the tables");
+        assert!(
+            self.thread.as_ref().is_some_and(|thread| !thread.is_finished()),
+            "nobody follows the tables"
+        );
         self.story.lock().expect("its thread has not panicked").clone()
     }
 }

@@ -26,7 +26,10 @@ fn without_the_default_azures_exit_and_with_it_the_edge(plan: &'static Plan) {
     lab.verdict_and_packets_agree("0.0.0.0/0 is announced");
     let exit = lab.by_exit(WORKLOAD.machine, SERVER);
     let way = traceroute(workload, SERVER);
-    assert_eq!((way.len(), [&way[0], &way[3], &way[4], &way[5]]), (6, [FABRIC, EDGES[0], INTERNET, SERVER].map(str::to_owned).each_ref()));
+    assert_eq!(
+        (way.len(), [&way[0], &way[3], &way[4], &way[5]]),
+        (6, [FABRIC, EDGES[0], INTERNET, SERVER].map(str::to_owned).each_ref())
+    );
     assert!(GATEWAYS.contains(&way[1].as_str()) && BOXES.contains(&way[2].as_str()), "{way:?}");
     assert_eq!(lab.by_exit(WORKLOAD.machine, SERVER), exit, "nothing of it left by Azure's exit");
 

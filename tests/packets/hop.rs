@@ -30,7 +30,8 @@ impl Counts {
 
     /// The same, link by link.
     pub(crate) fn by_link(&self, from: &str, to: &str) -> impl Iterator<Item = (&str, u64)> {
-        let ours = self.0.iter().filter(move |([_, source, destination], _)| source == from && destination == to);
+        let ours =
+            self.0.iter().filter(move |([_, source, destination], _)| source == from && destination == to);
         ours.map(|([link, ..], count)| (link.as_str(), *count))
     }
 

@@ -1,11 +1,14 @@
 //! The lab whole: the world, the mock and the edges in it, and what programs their kernels.
 
 use crate::follow::Follower;
-use crate::plan::{Plan, Said, WAYS};
-use crate::world::World;
+use crate::hop::Hop;
+use crate::plan::{Plan, SERVER, SHUT, SUBNETS, Said, Subnet, WAYS, WORKLOAD};
+use crate::traffic::{Part, Stream};
+use crate::world::{INTERFACES, World};
 use quadzero::config::Source;
 use quadzero_azure::config::Azure;
 use quadzero_tests::{PATIENCE, Quadzero, wait_until};
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// Everything. What it is made of goes in this order.
@@ -17,6 +20,8 @@ pub(crate) struct Lab {
     pub(crate) world: World,
     pub(crate) plan: &'static Plan,
     pub(crate) deployed: Arc<Azure>,
+    /// How many changes of kernels have been printed.
+    printed: Cell<usize>,
 }
 
 impl Lab {
@@ -27,10 +32,12 @@ impl Lab {
         wait_until("the mock answers", PATIENCE, || world.fabric.at.path("api.sock").exists());
         let follower = Follower::start(plan, &world);
         let deployed = Arc::new(deployed(&world));
-        let mut lab = Self { follower, edges: Vec::new(), mock, world, plan, deployed };
+        let mut lab =
+            Self { follower, edges: Vec::new(), mock, world, plan, deployed, printed: Cell::new(0) };
         lab.edges = (0..plan.edges).map(|edge| Some(lab.edge(edge, said))).collect();
         lab.wait_until_announced("10.60.0.0/16", &WAYS);
-        lab.wait_until_announced("0.0.0.0/0", if said.default && said.exception != Some("carve-out") { &WAYS } else { &[] });
+        let in_one_piece = said.default && said.exception != Some("carve-out");
+        lab.wait_until_announced("0.0.0.0/0", if in_one_piece { &WAYS } else { &[] });
         lab
     }
 
@@ -78,10 +85,73 @@ impl Lab {
         self.world.internet.swallow(crate::world::GATEWAYS_PUBLIC[way]);
     }
 
-    /// What came by Azure's own exit, from a machine to a server.
+    /// How many packets of a machine to a server were sent on by Azure's own exit.
     pub(crate) fn by_exit(&self, from: &str, to: &str) -> u64 {
         self.world.exit.left().of(from, to)
     }
+
+    /// The machine in a subnet.
+    pub(crate) fn machine(&self, subnet: &Subnet) -> &Hop {
+        let mut machines = self.world.machines.iter();
+        machines.find(|machine| machine.name == subnet.name).expect("every subnet has one")
+    }
+
+    /// When the default of a subnet was last led to Azure's exit.
+    pub(crate) fn opened(&self, subnet: &Subnet) -> u128 {
+        let table = SUBNETS.iter().position(|known| known.name == subnet.name).expect("it is one of ours");
+        let words = format!("0.0.0.0/0 table {} via {}", INTERFACES + table, crate::plan::AZURE_PUBLIC);
+        let story = self.follower.story();
+        story.iter().rfind(|change| change.words.contains(&words)).expect("it was").at
+    }
+
+    /// What the kernels were told since the last time.
+    pub(crate) fn print_changes(&self) {
+        let story = self.follower.story();
+        let new = &story[self.printed.replace(story.len())..];
+        let first = new.first().map_or(0, |change| change.at);
+        for change in new {
+            println!("  +{:5} ms  {:9}  {}", change.at - first, change.hop, change.words);
+        }
+        println!();
+    }
+}
+
+/// Packets that go on, to the server: from a subnet that follows what is announced, and from one that is forced by a user route.
+pub(crate) struct Streams {
+    pub(crate) workload: Stream,
+    pub(crate) shut: Stream,
+    before: [u64; 2],
+}
+
+impl Streams {
+    pub(crate) fn start(lab: &Lab) -> Self {
+        let [workload, shut] = [&WORKLOAD, &SHUT].map(|subnet| Stream::start(lab.machine(subnet), SERVER));
+        lab.printed.set(lab.follower.story().len());
+        Self { workload, shut, before: exits(lab) }
+    }
+
+    /// Where both are now, after some time without a loss.
+    pub(crate) fn mark(&self) -> [usize; 2] {
+        self.each(Stream::wait_until_calm)
+    }
+
+    pub(crate) fn each(&self, look: impl Fn(&Stream) -> usize) -> [usize; 2] {
+        [look(&self.workload), look(&self.shut)]
+    }
+
+    pub(crate) fn parts(&self, from: [usize; 2], to: [usize; 2]) -> [Part; 2] {
+        [self.workload.part(from[0], to[0]), self.shut.part(from[1], to[1])]
+    }
+
+    /// How many packets of either were sent on by Azure's own exit.
+    pub(crate) fn by_exit(&self, lab: &Lab) -> [u64; 2] {
+        let now = exits(lab);
+        [now[0] - self.before[0], now[1] - self.before[1]]
+    }
+}
+
+fn exits(lab: &Lab) -> [u64; 2] {
+    [&WORKLOAD, &SHUT].map(|subnet| lab.by_exit(subnet.machine, SERVER))
 }
 
 /// The mock's file, as the verdict reads it.

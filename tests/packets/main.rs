@@ -18,11 +18,14 @@
 //! `just packets` prints what is seen. No test asserts how long something took: it is printed, and what is asserted is who noticed,
 //! and what came before what.
 
+mod activation;
 mod agree;
+mod failover;
 mod follow;
 mod forced;
 mod hop;
 mod lab;
+mod leaving;
 mod plan;
 mod traffic;
 mod tunnel;

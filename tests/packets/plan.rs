@@ -140,10 +140,16 @@ impl Plan {
             Carrier::Tunnels => self.vpn_gateway(),
             Carrier::Circuit => CIRCUIT_FILE.to_owned(),
         };
-        file.push_str("[api]\nsocket = \"api.sock\"\n\n[[vnet]]\nname = \"hub\"\naddress-space = [\"10.1.0.0/16\"]\n");
+        file.push_str(
+            "[api]\nsocket = \"api.sock\"\n\n[[vnet]]\nname = \"hub\"\naddress-space = [\"10.1.0.0/16\"]\n",
+        );
         file.push_str("[[vnet.subnet]]\nname = \"GatewaySubnet\"\nprefix = \"10.1.0.0/27\"\n");
         for Subnet { name, machine, settings } in SUBNETS {
-            let prefix = machine.strip_suffix(".4").map(|subnet| format!("{subnet}.0/24")).unwrap_or_default();
+            let prefix =
+                machine.strip_suffix(".4").map(|subnet| format!("{subnet}.0/24")).unwrap_or_default();
+            // No user route leads to a gateway of ExpressRoute (UDR D): there it is a subnet like the first.
+            let leads_to_gateway = settings.contains("VirtualNetworkGateway");
+            let settings = if leads_to_gateway && self.carrier == Carrier::Circuit { "" } else { settings };
             let _ = writeln!(file, "[[vnet.subnet]]\nname = \"{name}\"\nprefix = \"{prefix}\"\n{settings}");
         }
         file
@@ -184,10 +190,8 @@ impl Plan {
             file.push_str("[[originate]]\nprefix = \"0.0.0.0/0\"\n");
         }
         if let Some(mode) = said.exception {
-            let _ = writeln!(
-                file,
-                "[[exception]]\nname = \"kms\"\nprefixes = [\"{KMS}/32\"]\nmode = \"{mode}\""
-            );
+            let _ =
+                writeln!(file, "[[exception]]\nname = \"kms\"\nprefixes = [\"{KMS}/32\"]\nmode = \"{mode}\"");
         }
         for way in WAYS.into_iter().filter(|way| self.edge_of(*way) == edge) {
             let (azure, own) = (self.azure[way], self.edge[way]);

@@ -15,7 +15,7 @@ pub(crate) const FLOWS: usize = 24;
 const STREAM_FLOWS: usize = 8;
 const EVERY: &str = "25";
 /// So many ticks without loss are calm.
-const CALM: usize = 20;
+pub(crate) const CALM: usize = 20;
 
 /// Whose address the other end saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,17 +134,13 @@ impl Stream {
     /// Waits until from now on some time has passed without a loss; the tick at which that began.
     pub(crate) fn wait_until_calm(&self) -> usize {
         let from = self.now();
-        wait_for(&format!("{} loses nothing", self.from), PATIENCE, || self.calm(from))
+        wait_for(&format!("{} loses nothing", self.from), PATIENCE, || self.calm(from, |_| true))
     }
 
-    /// Waits until the server has seen this source, and nothing else, for some time from now on.
+    /// Waits until from now on for some time the server has seen this source, whatever was sent; the tick at which that began.
     pub(crate) fn wait_until_seen_as(&self, source: Source) -> usize {
-        let from = self.now();
-        wait_for(&format!("{} is seen as {source}", self.from), PATIENCE, || {
-            let begins = self.calm(from)?;
-            let seen = self.part(begins, begins + CALM).answered;
-            seen.keys().eq([&source]).then_some(begins)
-        })
+        let (from, what) = (self.now(), format!("{} is seen as {source}", self.from));
+        wait_for(&what, PATIENCE, || self.calm(from, |seen| seen == source))
     }
 
     /// Waits until for some time from now on nothing was answered.
@@ -172,14 +168,15 @@ impl Stream {
         part
     }
 
-    /// Where the last run of ticks that lost nothing begins, if it is long enough.
-    fn calm(&self, from: usize) -> Option<usize> {
+    /// Where the first run of ticks begins that is long enough and whose packets were all answered, as they should.
+    fn calm(&self, from: usize, as_it_should: impl Fn(Source) -> bool) -> Option<usize> {
         self.read();
         let heard = self.heard.borrow();
-        let whole = |tick: usize| (0..STREAM_FLOWS).all(|flow| heard.answers.contains_key(&(tick, flow)));
+        let answered =
+            |tick, flow| heard.answers.get(&(tick, flow)).is_some_and(|(_, seen)| as_it_should(*seen));
         let mut begins = from;
         for tick in from..heard.ticks.len() {
-            if !whole(tick) {
+            if !(0..STREAM_FLOWS).all(|flow| answered(tick, flow)) {
                 begins = tick + 1;
             } else if tick + 1 - begins == CALM {
                 return Some(begins);

@@ -40,7 +40,9 @@ impl End {
         wait_until("charon has its device", PATIENCE, || hop.at.path("vici").exists() && has_device(hop));
         // What is lost here should be lost for a reason that the lab knows of.
         hop.at.ip(&["link", "set", DEVICE, "txqueuelen", "5000"]);
-        wait_until("charon takes its connection", PATIENCE, || tell(hop, &["--load-all", "--file", "swanctl.conf"]));
+        wait_until("charon takes its connection", PATIENCE, || {
+            tell(hop, &["--load-all", "--file", "swanctl.conf"])
+        });
         Self { _charon: charon }
     }
 }

@@ -35,9 +35,8 @@ fn main() -> ExitCode {
         ["kms", prefix] => parse(prefix).and_then(kms),
         ["activate", address] => parse(address).and_then(activate),
         ["ask", flows, ref addresses @ ..] => parse(flows).and_then(|flows| ask(flows, addresses)),
-        ["stream", flows, every, address] => {
-            parse(flows).and_then(|flows| stream(flows, Duration::from_millis(parse(every)?), parse(address)?))
-        }
+        ["stream", flows, every, address] => parse(flows)
+            .and_then(|flows| stream(flows, Duration::from_millis(parse(every)?), parse(address)?)),
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "see the head of postman/main.rs")),
     };
     match done {

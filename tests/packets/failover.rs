@@ -1,0 +1,50 @@
+//! A tunnel is cut: the other one takes over, and nothing leaves by Azure's exit meanwhile. Then that one is cut, too.
+
+use crate::lab::{Lab, Streams};
+use crate::plan::{FORCED, HOLD_TIME, PRIVATE};
+use crate::traffic::Source;
+
+const EXPIRED: &str = "Hold Timer Expired";
+
+/// While one way is left, both designs are shut: what follows the announced default, and what a user route forces to the gateway.
+/// With the last one gone, azure.md §0.4: what followed the announcement is let out by Azure, and the user route keeps it in.
+#[test]
+fn a_tunnel_is_cut_and_the_other_one_takes_over() {
+    let lab = Lab::start(&PRIVATE, FORCED);
+    lab.verdict_and_packets_agree("Both tunnels are up");
+    let streams = Streams::start(&lab);
+
+    let cut = streams.mark();
+    lab.cut(0);
+    lab.wait_until_announced("0.0.0.0/0", &[1]);
+    let calm = streams.mark();
+    let [workload, shut] = streams.parts(cut, calm);
+    println!("Tunnel 0 is cut, the hold time is {HOLD_TIME} s");
+    println!("  workload: {workload}\n  shut:     {shut}");
+    lab.print_changes();
+    assert!(workload.lost.len() + shut.lost.len() > 0, "none of 16 flows took the tunnel that was cut");
+    for part in [&workload, &shut] {
+        assert!(
+            part.answered.keys().eq([&Source::OnPremises]),
+            "all that was answered left by the edge: {part}"
+        );
+    }
+    assert_eq!(streams.by_exit(&lab), [0, 0], "packets that left by Azure's exit");
+    let gone = (lab.mock.downs(), lab.only_edge().downs());
+    assert!(
+        [&gone.0, &gone.1].iter().all(|downs| downs.iter().any(|down| down.contains(EXPIRED))),
+        "{gone:?}"
+    );
+
+    let cut = streams.mark();
+    lab.cut(1);
+    lab.wait_until_announced("0.0.0.0/0", &[]);
+    let open = streams.workload.wait_until_seen_as(Source::Azure);
+    streams.shut.wait_until_silent();
+    let [workload, shut] = streams.parts(cut, [open, streams.shut.now()]);
+    println!("Tunnel 1 is cut as well\n  workload: {workload}, then open\n  shut:     {shut}, and stays so");
+    let by_exit = streams.by_exit(&lab);
+    assert!(by_exit[0] > 0 && by_exit[1] == 0, "{by_exit:?}");
+    drop(streams);
+    lab.verdict_and_packets_agree("Both tunnels are cut");
+}
