@@ -8,12 +8,12 @@
 use crate::follow::{get, text};
 use crate::hop::{Counts, Hop};
 use crate::lab::Lab;
-use crate::plan::{BRANCH, KMS, NOBODY, SERVER, SUBNETS, WAYS, WORKLOAD};
+use crate::plan::{BRANCH, KMS, NOBODY, SERVER, SPOKE, SUBNETS, Subnet, WAYS, WORKLOAD};
 use crate::traffic::{Asked, FLOWS, Source, activates};
 use crate::world::LINKS;
 use quadzero_azure::gateway::{Heard, Table};
 use quadzero_azure::service::Service;
-use quadzero_azure::verdict::{Answer, Seen, Verdict};
+use quadzero_azure::verdict::{Answer, Beyond, Seen, Verdict};
 use quadzero_codec::{AsPath, Asn, Attributes, NextHop, RouterId};
 use quadzero_rib::Route;
 use serde_json::Value;
@@ -52,6 +52,7 @@ pub(crate) struct Trip {
 }
 
 /// One pair, and both answers.
+#[derive(Clone)]
 pub(crate) struct Row {
     from: &'static str,
     to: &'static str,
@@ -60,7 +61,7 @@ pub(crate) struct Row {
 }
 
 /// All pairs.
-pub(crate) struct Comparison(pub(crate) Vec<Row>);
+pub(crate) struct Comparison(Vec<Row>);
 
 impl Lab {
     /// Sends packets from every subnet to every destination, and waits until the verdict agrees with them.
@@ -68,27 +69,33 @@ impl Lab {
     /// # Panics
     /// When it does not; both are in the message.
     pub(crate) fn verdict_and_packets_agree(&self, when: &str) {
-        let comparison = self.compare();
+        self.verdict_and_packets_agree_beyond(when, &Beyond::default());
+    }
+
+    /// The same, with what the verdict is told of that which no route tells.
+    pub(crate) fn verdict_and_packets_agree_beyond(&self, when: &str, beyond: &Beyond) {
+        let comparison = self.compare(beyond, LIMIT);
         println!("{when}\n{comparison}");
         let disagreements = comparison.disagreements();
         assert!(disagreements.0.is_empty(), "{when}, verdict and packets disagree:\n{disagreements}");
     }
 
-    /// The same, without an opinion: it waits for agreement, and returns what there is when that does not come.
-    pub(crate) fn compare(&self) -> Comparison {
+    /// The same without an opinion: waits for agreement, and returns what there is when that does not come.
+    pub(crate) fn compare(&self, beyond: &Beyond, limit: Duration) -> Comparison {
+        self.settle();
         let before = Seeing::of(self);
         let destinations = destinations();
-        let ask = |machine: &Hop| {
-            let others = destinations.iter().copied().filter(|to| Some(*to) != own(machine));
+        let ask = |(machine, subnet): (&Hop, &&Subnet)| {
+            let others = destinations.iter().copied().filter(|to| *to != subnet.machine);
             Asked::by(machine, &others.collect::<Vec<_>>())
         };
-        let asked: Vec<Asked> = self.world.machines.iter().map(ask).collect();
-        let (end, mut quiet, mut last) = (Instant::now() + LIMIT, 0, before.clone());
+        let asked: Vec<Asked> = self.world.machines.iter().zip(&SUBNETS).map(ask).collect();
+        let (end, mut quiet, mut last) = (Instant::now() + limit, 0, before.clone());
         loop {
             let now = Seeing::of(self);
             quiet = if now == last { quiet + 1 } else { 0 };
             last = now.clone();
-            let comparison = self.rows(&asked, &now.since(&before));
+            let comparison = self.rows(&asked, &now.since(&before), beyond);
             let agreed = comparison.disagreements().0.is_empty();
             if agreed && quiet >= QUIET || Instant::now() > end {
                 return comparison;
@@ -97,15 +104,14 @@ impl Lab {
         }
     }
 
-    fn rows(&self, asked: &[Asked], seen: &Seeing) -> Comparison {
+    fn rows(&self, asked: &[Asked], seen: &Seeing, beyond: &Beyond) -> Comparison {
         let table = self.table();
         let mut rows = Vec::new();
-        for (index, subnet) in SUBNETS.iter().enumerate() {
-            let nic = table.nic(subnet.name).expect("the subnet is in the mock's file");
+        for (subnet, asked) in SUBNETS.iter().zip(asked) {
+            let nic = table.nic(&subnet.path()).expect("the subnet is in the mock's file").with(beyond);
             for to in destinations().into_iter().filter(|to| *to != subnet.machine) {
-                let answer = nic.ask(address(to));
-                let gone = seen.trip(subnet.machine, to, &asked[index]);
-                rows.push(Row { from: subnet.name, to, said: self.said(&answer, to), gone });
+                let said = self.said(&nic.ask(address(to)), to);
+                rows.push(Row { from: subnet.name, to, said, gone: seen.trip(subnet.machine, to, asked) });
             }
         }
         Comparison(rows)
@@ -144,7 +150,7 @@ impl Lab {
                 row["localAddress"] == local.to_string() && row["sourcePeer"] == peer.to_string()
             });
             let next_hop = NextHop::Address(peer);
-            let routes = ours.map(|row| route(row, next_hop.clone())).collect();
+            let routes = ours.map(|row| route(row, next_hop)).collect();
             let peer_id = RouterId::new(Ipv4Addr::new(192, 0, 2, 10)).expect("not 0.0.0.0");
             Heard { session, peer_id, routes }
         });
@@ -165,7 +171,7 @@ impl Lab {
     pub(crate) fn activation(&self) -> Vec<(&'static str, bool)> {
         let table = self.table();
         let answers = SUBNETS.iter().zip(&self.world.machines).map(|(subnet, machine)| {
-            let nic = table.nic(subnet.name).expect("the subnet is in the mock's file");
+            let nic = table.nic(&subnet.path()).expect("the subnet is in the mock's file");
             let judgement = nic.service(Service::Kms, address(KMS));
             let works = activates(machine);
             println!("activation in {}: {}; really: {works}", subnet.name, judgement.word());
@@ -177,11 +183,7 @@ impl Lab {
 }
 
 fn destinations() -> Vec<&'static str> {
-    [SERVER, KMS, BRANCH, WORKLOAD.machine].into_iter().chain(NOBODY).collect()
-}
-
-fn own(machine: &Hop) -> Option<&'static str> {
-    SUBNETS.iter().find(|subnet| subnet.name == machine.name).map(|subnet| subnet.machine)
+    [SERVER, KMS, BRANCH, WORKLOAD.machine, SPOKE.machine].into_iter().chain(NOBODY).collect()
 }
 
 fn address(text: &str) -> Ipv4Addr {
@@ -256,26 +258,27 @@ fn way(link: &str) -> Option<usize> {
 
 impl Comparison {
     /// Those that are not as the verdict says.
-    pub(crate) fn disagreements(&self) -> Comparison {
-        let rows = self.0.iter().filter(|row| row.said != row.gone);
-        Self(
-            rows.map(|row| Row {
-                from: row.from,
-                to: row.to,
-                said: row.said.clone(),
-                gone: row.gone.clone(),
-            })
-            .collect(),
-        )
+    pub(crate) fn disagreements(&self) -> Self {
+        Self(self.0.iter().filter(|row| row.said != row.gone).cloned().collect())
+    }
+
+    /// The lines of both answers.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.iter().map(Row::to_string).collect()
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to, said, gone } = self;
+        write!(f, "{from:11} {to:15} {:34} {gone}", said.to_string())
     }
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  {:11} {:15} {:34} packets", "from", "to", "verdict")?;
-        self.0.iter().try_for_each(|Row { from, to, said, gone }| {
-            writeln!(f, "  {from:11} {to:15} {:34} {gone}", said.to_string())
-        })
+        self.0.iter().try_for_each(|row| writeln!(f, "  {row}"))
     }
 }
 

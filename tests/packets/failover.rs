@@ -1,7 +1,7 @@
 //! A tunnel is cut: the other one takes over, and nothing leaves by Azure's exit meanwhile. Then that one is cut, too.
 
 use crate::lab::{Lab, Streams};
-use crate::plan::{FORCED, HOLD_TIME, PRIVATE};
+use crate::plan::{FORCED, PRIVATE, RESERVE};
 use crate::traffic::Source;
 
 const EXPIRED: &str = "Hold Timer Expired";
@@ -19,7 +19,7 @@ fn a_tunnel_is_cut_and_the_other_one_takes_over() {
     lab.wait_until_announced("0.0.0.0/0", &[1]);
     let calm = streams.mark();
     let [workload, shut] = streams.parts(cut, calm);
-    println!("Tunnel 0 is cut, the hold time is {HOLD_TIME} s");
+    println!("Tunnel 0 is cut, the hold time is {} s", PRIVATE.hold_time);
     println!("  workload: {workload}\n  shut:     {shut}");
     lab.print_changes();
     assert!(workload.lost.len() + shut.lost.len() > 0, "none of 16 flows took the tunnel that was cut");
@@ -47,4 +47,14 @@ fn a_tunnel_is_cut_and_the_other_one_takes_over() {
     assert!(by_exit[0] > 0 && by_exit[1] == 0, "{by_exit:?}");
     drop(streams);
     lab.verdict_and_packets_agree("Both tunnels are cut");
+}
+
+/// A longer path (VPN-S2S-FAQ D): nothing takes the second tunnel until the first one is cut.
+#[test]
+fn a_tunnel_in_reserve_is_used_when_the_other_one_is_cut() {
+    let lab = Lab::start(&RESERVE, FORCED);
+    lab.verdict_and_packets_agree("The second tunnel is the reserve");
+    lab.cut(0);
+    lab.wait_until_announced("0.0.0.0/0", &[1]);
+    lab.verdict_and_packets_agree("The first one is cut");
 }

@@ -18,14 +18,14 @@
 use crate::hop::Hop;
 use crate::plan::{Carrier, Plan, SUBNETS, WAYS};
 use crate::world::{BOXES, GATEWAYS, INNER, INTERFACES, LINKS, World};
-use quadzero_tests::Namespace;
+use quadzero_tests::{Namespace, PATIENCE, wait_until};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -40,11 +40,13 @@ type Routes = BTreeMap<(usize, String), String>;
 #[derive(Debug)]
 pub(crate) struct Follower {
     stop: Arc<AtomicBool>,
+    /// How often it has looked, and done what there was to do.
+    looks: Arc<AtomicUsize>,
     story: Arc<Mutex<Vec<Change>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// A route that was changed: when, in milliseconds since 1970, where, and to what.
+/// A route that was changed: not before when, in milliseconds since 1970, where, and to what.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) at: u128,
@@ -55,6 +57,7 @@ pub(crate) struct Change {
 impl Follower {
     pub(crate) fn start(plan: &'static Plan, world: &World) -> Self {
         let (stop, story) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let looks = Arc::new(AtomicUsize::new(0));
         let programmed = |hop: &Hop| Kernel {
             namespace: hop.at.name().to_owned(),
             hop: hop.name,
@@ -69,14 +72,22 @@ impl Follower {
             fabric: programmed(&world.fabric),
             edges: world.edges.iter().map(|edge| (control(&edge.at), programmed(edge))).collect(),
         };
-        let until = stop.clone();
+        let (until, looked) = (stop.clone(), looks.clone());
         let follow = move || {
             while !until.load(Ordering::Relaxed) {
                 views.look();
+                looked.fetch_add(1, Ordering::Release);
                 thread::sleep(LOOKS);
             }
         };
-        Self { stop, story, thread: Some(thread::spawn(follow)) }
+        Self { stop, looks, story, thread: Some(thread::spawn(follow)) }
+    }
+
+    /// Waits until the kernels are as the tables are now: until it has looked once more, from the beginning.
+    pub(crate) fn catch_up(&self) {
+        let looks = || self.looks.load(Ordering::Acquire);
+        let before = looks();
+        wait_until("the kernels are programmed", PATIENCE, || looks() >= before + 2);
     }
 
     /// All that it has changed so far.
@@ -101,7 +112,7 @@ impl Drop for Follower {
 }
 
 /// Where `quadzero run` has its control socket in this lab.
-fn control(edge: &Namespace) -> PathBuf {
+pub(crate) fn control(edge: &Namespace) -> PathBuf {
     edge.path("control.sock")
 }
 
@@ -143,7 +154,7 @@ impl Views {
     fn interfaces(&self) -> io::Result<Routes> {
         let mut routes = Routes::new();
         for (index, subnet) in SUBNETS.iter().enumerate() {
-            let listing = get(&self.api, &format!("/effective-routes/hub/{}", subnet.name))?;
+            let listing = get(&self.api, &format!("/effective-routes/{}", subnet.path()))?;
             let rows = active(&listing);
             let mut hops: BTreeMap<&str, Vec<String>> = BTreeMap::new();
             for row in &rows {
@@ -160,7 +171,7 @@ impl Views {
     fn next_hops(&self, row: &Value, rows: &[&Value]) -> Vec<String> {
         match text(&row["nextHopType"]) {
             // The main table knows the machines.
-            "VnetLocal" => vec!["throw".into()],
+            "VnetLocal" | "VNetPeering" => vec!["throw".into()],
             "Internet" => vec![format!("via {} dev exit", crate::plan::AZURE_PUBLIC)],
             "None" => vec!["blackhole".into()],
             "VirtualNetworkGateway" if text(&row["source"]) == "User" => {
@@ -219,7 +230,8 @@ fn active(listing: &Value) -> Vec<&Value> {
 /// Routes of the network beat longer ones of its gateways.
 fn is_beaten_by_network(row: &Value, rows: &[&Value]) -> bool {
     let prefix = |row: &Value| text(&row["addressPrefix"][0]).parse::<ipnet::Ipv4Net>().expect("a prefix");
-    rows.iter().any(|other| other["nextHopType"] == "VnetLocal" && prefix(other).contains(&prefix(row)))
+    let is_of_network = |row: &Value| ["VnetLocal", "VNetPeering"].contains(&text(&row["nextHopType"]));
+    rows.iter().any(|other| is_of_network(other) && prefix(other).contains(&prefix(row)))
 }
 
 /// What an edge does with what it received: of each prefix the shortest AS_PATH, over all ways that have it.
@@ -283,13 +295,13 @@ impl Kernel {
         if lines.is_empty() {
             return;
         }
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
         let mut ip = Command::new("ip");
         ip.args(["-n", &self.namespace, "-batch", "-"]).stdin(Stdio::piped());
         let mut ip = ip.spawn().expect("ip starts");
         let wrote = ip.stdin.take().expect("it was piped").write_all((lines.join("\n") + "\n").as_bytes());
         let done = wrote.is_ok() && ip.wait().is_ok_and(|status| status.success());
         assert!(done, "the kernel of {} does not take {lines:#?}", self.hop);
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
         let changes = lines.into_iter().map(|words| Change { at, hop: self.hop, words });
         self.story.lock().expect("nobody panics with it").extend(changes);
     }
@@ -315,7 +327,7 @@ pub(crate) fn get(socket: &Path, path: &str) -> io::Result<Value> {
 }
 
 /// What an edge has received.
-fn received(socket: &Path) -> io::Result<Value> {
+pub(crate) fn received(socket: &Path) -> io::Result<Value> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let request = r#"{"version":1,"request":{"routes":{"which":"received","neighbor":null}}}"#;

@@ -43,18 +43,20 @@ impl Counts {
     }
 }
 
-/// UDP and TCP alone: ICMP that complains of a packet has the same addresses as one that answers it.
+/// What is asked, not what is answered: UDP but for what comes from the port of the echo, and questions about activation.
 const COUNTERS: &str = "
 table ip hop {
     set came { type ifname . ipv4_addr . ipv4_addr; flags dynamic; counter; size 4096; }
     set left { type ifname . ipv4_addr . ipv4_addr; flags dynamic; counter; size 4096; }
     chain arrivals {
         type filter hook prerouting priority raw;
-        ip protocol { udp, tcp } update @came { iifname . ip saddr . ip daddr };
+        udp sport != 7 update @came { iifname . ip saddr . ip daddr };
+        tcp dport 1688 update @came { iifname . ip saddr . ip daddr };
     }
     chain departures {
         type filter hook forward priority filter;
-        ip protocol { udp, tcp } update @left { oifname . ip saddr . ip daddr };
+        udp sport != 7 update @left { oifname . ip saddr . ip daddr };
+        tcp dport 1688 update @left { oifname . ip saddr . ip daddr };
     }
 }
 ";
@@ -113,6 +115,11 @@ impl Hop {
         }
     }
 
+    /// Nothing is translated any more.
+    pub(crate) fn translate_no_more(&self) {
+        self.rules("delete table ip exit");
+    }
+
     /// From now on nothing that goes from or to the address passes here, and nobody is told.
     pub(crate) fn swallow(&self, address: &str) {
         let name = address.replace('.', "-");
@@ -127,11 +134,11 @@ impl Hop {
         ));
     }
 
-    /// The machine is without power: nothing comes in any more, nothing goes out, nobody is told.
+    /// The machine is without power: nothing gets further than to be counted, nothing goes out, nobody is told.
     pub(crate) fn power_off(&self) {
         self.rules(
             "table ip dead {
-                chain arrivals { type filter hook prerouting priority raw; policy drop; }
+                chain arrivals { type filter hook prerouting priority -299; policy drop; }
                 chain own { type filter hook output priority raw; policy drop; }
             }",
         );

@@ -1,6 +1,6 @@
 //! The lab whole: the world, the mock and the edges in it, and what programs their kernels.
 
-use crate::follow::Follower;
+use crate::follow::{self, Follower};
 use crate::hop::Hop;
 use crate::plan::{Plan, SERVER, SHUT, SUBNETS, Said, Subnet, WAYS, WORKLOAD};
 use crate::traffic::{Part, Stream};
@@ -38,6 +38,7 @@ impl Lab {
         lab.wait_until_announced("10.60.0.0/16", &WAYS);
         let in_one_piece = said.default && said.exception != Some("carve-out");
         lab.wait_until_announced("0.0.0.0/0", if in_one_piece { &WAYS } else { &[] });
+        lab.settle();
         lab
     }
 
@@ -69,6 +70,34 @@ impl Lab {
     /// Waits until the gateways know a prefix by these ways and no others.
     pub(crate) fn wait_until_announced(&self, prefix: &str, ways: &[usize]) {
         wait_until(&format!("{prefix} by {ways:?}"), PATIENCE, || self.ways_of(prefix) == ways);
+    }
+
+    /// Waits until edges that live have heard of the network by those ways whose sessions Azure has, and all kernels know what was
+    /// said.
+    pub(crate) fn settle(&self) {
+        wait_until("both sides have the same sessions", PATIENCE, || {
+            let alive = |way: &usize| self.edges[self.plan.edge_of(*way)].is_some();
+            WAYS.into_iter().filter(alive).all(|way| self.is_connected(way) == self.has_heard(way))
+        });
+        self.follower.catch_up();
+    }
+
+    fn is_connected(&self, way: usize) -> bool {
+        let status = follow::get(&self.world.fabric.at.path("api.sock"), "/gateways/-/peer-status");
+        let status = status.unwrap_or_default();
+        let mut rows = status["value"].as_array().into_iter().flatten();
+        rows.any(|row| {
+            row["neighbor"] == self.plan.edge[way]
+                && row["localAddress"] == self.plan.azure[way]
+                && row["state"] == "Connected"
+        })
+    }
+
+    fn has_heard(&self, way: usize) -> bool {
+        let edge = &self.world.edges[self.plan.edge_of(way)].at;
+        let received = follow::received(&follow::control(edge)).unwrap_or_default();
+        let mut routes = received["routes"].as_array().into_iter().flatten();
+        routes.any(|route| route["prefix"] == "10.1.0.0/16" && route["neighbor"] == format!("azure-{way}"))
     }
 
     fn ways_of(&self, prefix: &str) -> Vec<usize> {
@@ -104,6 +133,11 @@ impl Lab {
         story.iter().rfind(|change| change.words.contains(&words)).expect("it was").at
     }
 
+    /// What the kernels were told so far is nothing to print.
+    pub(crate) fn print_from_here(&self) {
+        self.printed.set(self.follower.story().len());
+    }
+
     /// What the kernels were told since the last time.
     pub(crate) fn print_changes(&self) {
         let story = self.follower.story();
@@ -126,7 +160,7 @@ pub(crate) struct Streams {
 impl Streams {
     pub(crate) fn start(lab: &Lab) -> Self {
         let [workload, shut] = [&WORKLOAD, &SHUT].map(|subnet| Stream::start(lab.machine(subnet), SERVER));
-        lab.printed.set(lab.follower.story().len());
+        lab.print_from_here();
         Self { workload, shut, before: exits(lab) }
     }
 

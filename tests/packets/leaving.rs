@@ -107,6 +107,7 @@ fn on_a_circuit_an_edge_without_power_is_missed_by_bfd() {
 /// The only edge loses its power, and its sessions end for that reason; then Azure's exit is open, and not before.
 fn die(lab: &mut Lab, reason: &str) {
     let workload = Stream::start(lab.machine(&WORKLOAD), SERVER);
+    lab.print_from_here();
     let begin = workload.wait_until_calm();
     let noticed = |lab: &Lab| lab.mock.downs().iter().filter(|down| down.contains(reason)).count();
     let before = noticed(lab);

@@ -20,12 +20,14 @@
 
 mod activation;
 mod agree;
+mod agreement;
 mod failover;
 mod follow;
 mod forced;
 mod hop;
 mod lab;
 mod leaving;
+mod leftovers;
 mod plan;
 mod traffic;
 mod tunnel;

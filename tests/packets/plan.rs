@@ -16,6 +16,10 @@ pub(crate) struct Plan {
     pub(crate) edge: [&'static str; 2],
     /// One edge that has both ways, or two that have one each.
     pub(crate) edges: usize,
+    /// What the edge offers a VPN gateway, in seconds. The mock negotiates here, else nobody could wait for its three minutes.
+    pub(crate) hold_time: u64,
+    /// How many times the edge says its own AS once more toward the second instance.
+    prepend: u8,
 }
 
 /// What is between Azure and the premises.
@@ -33,15 +37,19 @@ pub(crate) const PRIVATE: Plan = Plan {
     azure: ["10.1.0.4", "10.1.0.5"],
     edge: ["10.51.255.254", "10.51.255.254"],
     edges: 1,
+    hold_time: 9,
+    prepend: 0,
 };
 
+/// The same, whose second tunnel is the reserve.
+pub(crate) const RESERVE: Plan = Plan { prepend: 2, ..PRIVATE };
+
+/// The same, where nobody notices anything for as long as a test lasts.
+pub(crate) const PATIENT: Plan = Plan { hold_time: 180, ..PRIVATE };
+
 /// One that peers from APIPA addresses, and is dialed.
-pub(crate) const APIPA: Plan = Plan {
-    carrier: Carrier::Tunnels,
-    azure: ["169.254.21.2", "169.254.22.2"],
-    edge: ["169.254.21.1", "169.254.22.1"],
-    edges: 1,
-};
+pub(crate) const APIPA: Plan =
+    Plan { azure: ["169.254.21.2", "169.254.22.2"], edge: ["169.254.21.1", "169.254.22.1"], ..PRIVATE };
 
 /// Two edges of one company, a tunnel each. (Azure would have four tunnels. One `charon` here can have but one of them: any-to-any
 /// selectors twice on the one TUN device of kernel-libipsec could not be told apart.)
@@ -52,11 +60,8 @@ pub(crate) const CIRCUIT: Plan = Plan {
     carrier: Carrier::Circuit,
     azure: ["192.168.15.18", "192.168.15.22"],
     edge: ["192.168.15.17", "192.168.15.21"],
-    edges: 1,
+    ..PRIVATE
 };
-
-/// The Hold Time toward a VPN gateway, in seconds. The mock negotiates it here, else nobody could wait for it.
-pub(crate) const HOLD_TIME: u64 = 6;
 
 /// A server on the Internet that answers everybody.
 pub(crate) const SERVER: &str = "198.51.100.7";
@@ -77,43 +82,62 @@ pub(crate) const EDGE_PUBLIC: [&str; 2] = ["192.0.2.10", "192.0.2.11"];
 /// A subnet with one machine in it, and what its route table has.
 #[derive(Debug)]
 pub(crate) struct Subnet {
+    /// Its network, and its name there. The names of all are different.
+    vnet: &'static str,
     pub(crate) name: &'static str,
     pub(crate) machine: &'static str,
     settings: &'static str,
 }
 
 /// Follows what it gets.
-pub(crate) const WORKLOAD: Subnet = Subnet { name: "workload", machine: "10.1.1.4", settings: "" };
+pub(crate) const WORKLOAD: Subnet =
+    Subnet { vnet: "hub", name: "workload", machine: "10.1.1.4", settings: "" };
 /// Microsoft's documented way for activation: a route to Azure's exit for that server.
 pub(crate) const ACTIVATING: Subnet = Subnet {
+    vnet: "hub",
     name: "activating",
     machine: "10.1.2.4",
     settings: r#"route = [{ name = "kms", prefix = "198.51.100.88/32", next-hop-type = "Internet" }]"#,
 };
 /// Fails closed: whatever is withdrawn, the gateway is the only way.
 pub(crate) const SHUT: Subnet = Subnet {
+    vnet: "hub",
     name: "shut",
     machine: "10.1.3.4",
     settings: r#"route = [{ name = "out", prefix = "0.0.0.0/0", next-hop-type = "VirtualNetworkGateway" }]"#,
 };
 /// Opted out of forced tunneling.
 pub(crate) const OPEN: Subnet = Subnet {
+    vnet: "hub",
     name: "open",
     machine: "10.1.4.4",
     settings: r#"route = [{ name = "out", prefix = "0.0.0.0/0", next-hop-type = "Internet" }]"#,
 };
 /// Gets no route of the gateway.
 pub(crate) const APART: Subnet =
-    Subnet { name: "apart", machine: "10.1.5.4", settings: "propagate-gateway-routes = false" };
+    Subnet { vnet: "hub", name: "apart", machine: "10.1.5.4", settings: "propagate-gateway-routes = false" };
 /// Goes nowhere but where something longer leads.
 pub(crate) const NOWHERE: Subnet = Subnet {
+    vnet: "hub",
     name: "nowhere",
     machine: "10.1.6.4",
     settings: r#"route = [{ name = "out", prefix = "0.0.0.0/0", next-hop-type = "None" }]"#,
 };
+/// In a network that is peered with the first and uses its gateway.
+pub(crate) const SPOKE: Subnet = Subnet { vnet: "spoke", name: "servers", machine: "10.2.1.4", settings: "" };
+/// In one that does not.
+pub(crate) const ISLAND: Subnet = Subnet { vnet: "island", name: "alone", machine: "10.3.1.4", settings: "" };
 
 /// All of them.
-pub(crate) const SUBNETS: [&Subnet; 6] = [&WORKLOAD, &ACTIVATING, &SHUT, &OPEN, &APART, &NOWHERE];
+pub(crate) const SUBNETS: [&Subnet; 8] =
+    [&WORKLOAD, &ACTIVATING, &SHUT, &OPEN, &APART, &NOWHERE, &SPOKE, &ISLAND];
+
+/// The networks: their address spaces, and what else is said of them. The first has the gateway.
+pub(crate) const VNETS: [(&str, &str, &str); 3] = [
+    ("hub", "10.1.0.0/16", ""),
+    ("spoke", "10.2.0.0/16", ""),
+    ("island", "10.3.0.0/16", "gateway-transit = false"),
+];
 
 /// What an edge announces beside its branch.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +152,13 @@ pub(crate) const FORCED: Said = Said { default: true, exception: None };
 /// No default route.
 pub(crate) const UNFORCED: Said = Said { default: false, exception: None };
 
+impl Subnet {
+    /// As the mock calls it.
+    pub(crate) fn path(&self) -> String {
+        format!("{}/{}", self.vnet, self.name)
+    }
+}
+
 impl Plan {
     /// The index of the edge that has a way.
     pub(crate) fn edge_of(&self, way: usize) -> usize {
@@ -140,19 +171,24 @@ impl Plan {
             Carrier::Tunnels => self.vpn_gateway(),
             Carrier::Circuit => CIRCUIT_FILE.to_owned(),
         };
-        file.push_str(
-            "[api]\nsocket = \"api.sock\"\n\n[[vnet]]\nname = \"hub\"\naddress-space = [\"10.1.0.0/16\"]\n",
-        );
-        file.push_str("[[vnet.subnet]]\nname = \"GatewaySubnet\"\nprefix = \"10.1.0.0/27\"\n");
-        for Subnet { name, machine, settings } in SUBNETS {
-            let prefix =
-                machine.strip_suffix(".4").map(|subnet| format!("{subnet}.0/24")).unwrap_or_default();
-            // No user route leads to a gateway of ExpressRoute (UDR D): there it is a subnet like the first.
-            let leads_to_gateway = settings.contains("VirtualNetworkGateway");
-            let settings = if leads_to_gateway && self.carrier == Carrier::Circuit { "" } else { settings };
-            let _ = writeln!(file, "[[vnet.subnet]]\nname = \"{name}\"\nprefix = \"{prefix}\"\n{settings}");
+        file.push_str("[api]\nsocket = \"api.sock\"\n");
+        for (vnet, space, settings) in VNETS {
+            let _ = writeln!(file, "[[vnet]]\nname = \"{vnet}\"\naddress-space = [\"{space}\"]\n{settings}");
+            if vnet == "hub" {
+                file.push_str("[[vnet.subnet]]\nname = \"GatewaySubnet\"\nprefix = \"10.1.0.0/27\"\n");
+            }
+            SUBNETS.into_iter().filter(|s| s.vnet == vnet).for_each(|s| file.push_str(&self.subnet(s)));
         }
         file
+    }
+
+    /// No user route leads to a gateway of ExpressRoute (UDR D): there it is a subnet like the first.
+    fn subnet(&self, subnet: &Subnet) -> String {
+        let Subnet { name, machine, settings, .. } = subnet;
+        let leads_to_gateway = settings.contains("VirtualNetworkGateway");
+        let settings = if leads_to_gateway && self.carrier == Carrier::Circuit { "" } else { settings };
+        let prefix = machine.strip_suffix(".4").expect("all machines end so");
+        format!("[[vnet.subnet]]\nname = \"{name}\"\nprefix = \"{prefix}.0/24\"\n{settings}\n")
     }
 
     fn vpn_gateway(&self) -> String {
@@ -176,8 +212,8 @@ impl Plan {
     /// The file of an edge.
     pub(crate) fn edge_file(&self, edge: usize, said: Said) -> String {
         let (asn, azure) = match self.carrier {
-            Carrier::Tunnels => (65515, format!("hold-time = {HOLD_TIME}\n{VPN_GATEWAY}")),
-            Carrier::Circuit => (12076, format!("bfd = true\n{EXPRESSROUTE}")),
+            Carrier::Tunnels => (65515, format!("hold-time = {}\n{VPN_GATEWAY}", self.hold_time)),
+            Carrier::Circuit => (12076, format!("{BFD}\n{EXPRESSROUTE}")),
         };
         let mut file = format!(
             "[bgp]\nasn = 65010\nrouter-id = \"{}\"\n[drain]\nwait = \"2s\"\n\n\
@@ -195,9 +231,10 @@ impl Plan {
         }
         for way in WAYS.into_iter().filter(|way| self.edge_of(*way) == edge) {
             let (azure, own) = (self.azure[way], self.edge[way]);
+            let prepend = self.prepend * u8::from(way == 1);
             let _ = writeln!(
                 file,
-                "[[neighbor]]\nname = \"azure-{way}\"\naddress = \"{azure}\"\nlocal-address = \"{own}\""
+                "[[neighbor]]\nname = \"azure-{way}\"\naddress = \"{azure}\"\nlocal-address = \"{own}\"\nprepend = {prepend}"
             );
         }
         file
@@ -226,5 +263,9 @@ vlan = 100
 
 "#;
 
-const VPN_GATEWAY: &str = r#"azure = { kind = "vpn-gateway", address-space = ["10.1.0.0/16"] }"#;
-const EXPRESSROUTE: &str = r#"azure = { kind = "expressroute", address-space = ["10.1.0.0/16"] }"#;
+const VPN_GATEWAY: &str =
+    r#"azure = { kind = "vpn-gateway", address-space = ["10.1.0.0/16", "10.2.0.0/16"] }"#;
+/// Ten packets in a row have to be lost, where Azure is content with three: a busy machine is no failure.
+const BFD: &str = r#"bfd = { min-tx = "300ms", min-rx = "1s", multiplier = 10 }"#;
+const EXPRESSROUTE: &str =
+    r#"azure = { kind = "expressroute", address-space = ["10.1.0.0/16", "10.2.0.0/16"] }"#;

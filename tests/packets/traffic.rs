@@ -1,7 +1,7 @@
 //! Packets that are sent, and what came of them.
 
 use crate::hop::Hop;
-use crate::plan::{AZURE_PUBLIC, EDGE_PUBLIC, KMS};
+use crate::plan::{AZURE_PUBLIC, EDGE_PUBLIC, KMS, SUBNETS};
 use quadzero_tests::{PATIENCE, Process, wait_for, wait_until};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,8 @@ impl Source {
             AZURE_PUBLIC => Self::Azure,
             public if EDGE_PUBLIC.contains(&public) => Self::OnPremises,
             private => {
-                assert!(private.starts_with("10.1."), "{private} is nobody's in this lab");
+                let is_known = SUBNETS.iter().any(|subnet| subnet.machine == private);
+                assert!(is_known, "{private} is nobody's in this lab");
                 Self::Private
             }
         }
@@ -84,7 +85,7 @@ pub(crate) fn activates(machine: &Hop) -> bool {
 /// The routers on the way, as traceroute(8) finds them; `*` is one that does not say.
 pub(crate) fn traceroute(machine: &Hop, to: &str) -> Vec<String> {
     let mut traceroute = machine.at.command("traceroute", "traceroute");
-    let out = traceroute.args(["-n", "-q", "1", "-w", "2", "-m", "12", "-p", "33434", to]).output();
+    let out = traceroute.args(["-n", "-q", "1", "-w", "10", "-m", "12", "-p", "33434", to]).output();
     let text = String::from_utf8_lossy(&out.expect("traceroute runs").stdout).into_owned();
     println!("{text}");
     let hop = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);

@@ -2,7 +2,8 @@
 
 use crate::hop::Hop;
 use crate::plan::{
-    AZURE_PREFIX, AZURE_PUBLIC, BRANCH, Carrier, EDGE_PUBLIC, KMS, PRIVATE, Plan, SERVER, SUBNETS, WAYS,
+    AZURE_PREFIX, AZURE_PUBLIC, BRANCH, Carrier, EDGE_PUBLIC, KMS, PRIVATE, Plan, SERVER, SUBNETS, VNETS,
+    WAYS,
 };
 use crate::tunnel::{self, DEVICE, End};
 use quadzero_tests::{PATIENCE, Process, wait_until};
@@ -57,7 +58,7 @@ impl World {
     /// Everything but BGP, and what it brings about.
     pub(crate) fn new(plan: &Plan) -> Self {
         let fabric = Hop::new("fabric", &[FABRIC]);
-        fabric.route("blackhole 10.1.0.0/16");
+        VNETS.iter().for_each(|(_, space, _)| fabric.route(&format!("blackhole {space}")));
         let internet = Hop::new("internet", &[INTERNET]);
         let edges: Vec<Hop> = (0..plan.edges).map(|i| edge(i, &internet)).collect();
         let mut world = Self {
@@ -143,7 +144,7 @@ fn exit(fabric: &Hop, internet: &Hop) -> Hop {
     exit.join(&[AZURE_PUBLIC], fabric, &[FABRIC]);
     exit.join(&[AZURE_PUBLIC], internet, &[INTERNET]);
     exit.route(&format!("default via {INTERNET} dev internet"));
-    exit.route(&format!("10.1.0.0/16 via {FABRIC} dev fabric"));
+    VNETS.iter().for_each(|(_, space, _)| exit.route(&format!("{space} via {FABRIC} dev fabric")));
     exit.translate(AZURE_PUBLIC);
     exit
 }
@@ -183,8 +184,11 @@ fn gateway(plan: &Plan, way: usize, fabric: &Hop, internet: &Hop) -> Hop {
     for inner in ["fabric", "twin", DEVICE] {
         gateway.rule(&format!("priority 100 iif {inner} lookup {INNER}"));
     }
-    gateway.rule(&format!("priority 101 to 10.1.0.0/16 lookup {INNER}"));
-    gateway.route(&format!("10.1.0.0/16 via {FABRIC} dev fabric table {INNER}"));
+    // It serves its own network, and the one that uses it.
+    for (_, space, _) in &VNETS[..2] {
+        gateway.rule(&format!("priority 101 to {space} lookup {INNER}"));
+        gateway.route(&format!("{space} via {FABRIC} dev fabric table {INNER}"));
+    }
     gateway.route(&format!("blackhole default metric 9999 table {INNER}"));
     if plan.azure[way] != PRIVATE.azure[way] {
         gateway.route(&format!("{} via {FABRIC} dev fabric table {INNER}", plan.azure[way]));
