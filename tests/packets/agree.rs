@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 /// How long packets may take to show where they go.
 const LIMIT: Duration = Duration::from_secs(20);
 /// So often in a row nothing more may have been counted before it is believed that nothing more comes.
-const QUIET: usize = 4;
+const QUIET: usize = 2;
 
 /// Where a packet goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,38 +83,33 @@ impl Lab {
     /// The same without an opinion: waits for agreement, and returns what there is when that does not come.
     pub(crate) fn compare(&self, beyond: &Beyond, limit: Duration) -> Comparison {
         self.settle();
+        let subnets = SUBNETS.iter().zip(&self.world.machines);
+        Comparison(subnets.flat_map(|(subnet, machine)| self.rows(subnet, machine, beyond, limit)).collect())
+    }
+
+    /// One subnet after the other, so that no queue on the way runs over.
+    fn rows(&self, subnet: &Subnet, machine: &Hop, beyond: &Beyond, limit: Duration) -> Vec<Row> {
         let before = Seeing::of(self);
-        let destinations = destinations();
-        let ask = |(machine, subnet): (&Hop, &&Subnet)| {
-            let others = destinations.iter().copied().filter(|to| *to != subnet.machine);
-            Asked::by(machine, &others.collect::<Vec<_>>())
-        };
-        let asked: Vec<Asked> = self.world.machines.iter().zip(&SUBNETS).map(ask).collect();
+        let destinations: Vec<_> = destinations().into_iter().filter(|to| *to != subnet.machine).collect();
+        let asked = Asked::by(machine, &destinations);
         let (end, mut quiet, mut last) = (Instant::now() + limit, 0, before.clone());
         loop {
             let now = Seeing::of(self);
             quiet = if now == last { quiet + 1 } else { 0 };
             last = now.clone();
-            let comparison = self.rows(&asked, &now.since(&before), beyond);
-            let agreed = comparison.disagreements().0.is_empty();
-            if agreed && quiet >= QUIET || Instant::now() > end {
-                return comparison;
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn rows(&self, asked: &[Asked], seen: &Seeing, beyond: &Beyond) -> Comparison {
-        let table = self.table();
-        let mut rows = Vec::new();
-        for (subnet, asked) in SUBNETS.iter().zip(asked) {
+            let (table, seen) = (self.table(), now.since(&before));
             let nic = table.nic(&subnet.path()).expect("the subnet is in the mock's file").with(beyond);
-            for to in destinations().into_iter().filter(|to| *to != subnet.machine) {
+            let row = |to: &&'static str| {
                 let said = self.said(&nic.ask(address(to)), to);
-                rows.push(Row { from: subnet.name, to, said, gone: seen.trip(subnet.machine, to, asked) });
+                Row { from: subnet.name, to, said, gone: seen.trip(subnet.machine, to, &asked) }
+            };
+            let rows: Vec<Row> = destinations.iter().map(row).collect();
+            let agreed = rows.iter().all(|row| row.said == row.gone);
+            if agreed && quiet >= QUIET || Instant::now() > end {
+                return rows;
             }
+            thread::sleep(Duration::from_millis(30));
         }
-        Comparison(rows)
     }
 
     /// What the verdict says.
@@ -182,8 +177,12 @@ impl Lab {
     }
 }
 
+/// Those whose machines are asked.
+const MACHINES: [&Subnet; 2] = [&WORKLOAD, &SPOKE];
+
 fn destinations() -> Vec<&'static str> {
-    [SERVER, KMS, BRANCH, WORKLOAD.machine, SPOKE.machine].into_iter().chain(NOBODY).collect()
+    let machines = MACHINES.iter().map(|subnet| subnet.machine);
+    [SERVER, KMS, BRANCH].into_iter().chain(machines).chain(NOBODY).collect()
 }
 
 fn address(text: &str) -> Ipv4Addr {
@@ -203,17 +202,17 @@ fn route(row: &Value, next_hop: NextHop) -> Route {
 struct Seeing {
     exit: Counts,
     edges: Vec<Counts>,
+    /// Of [`MACHINES`].
     machines: Vec<Counts>,
 }
 
 impl Seeing {
     fn of(lab: &Lab) -> Self {
-        let came = |hops: &[Hop]| hops.iter().map(Hop::came).collect();
-        // What came to the exit is dropped there if it is for a private address.
         Self {
+            // What came to the exit is dropped there if it is for a private address.
             exit: lab.world.exit.left(),
-            edges: came(&lab.world.edges),
-            machines: came(&lab.world.machines),
+            edges: lab.world.edges.iter().map(Hop::came).collect(),
+            machines: MACHINES.iter().map(|subnet| lab.machine(subnet).came()).collect(),
         }
     }
 
@@ -233,7 +232,7 @@ impl Seeing {
         let links = self.edges.iter().flat_map(|edge| edge.by_link(from, to));
         let ways: Vec<(usize, u64)> = links.filter_map(|(link, count)| Some((way(link)?, count))).collect();
         let edge = ways.iter().map(|(_, count)| count).sum();
-        let own = SUBNETS.iter().position(|subnet| subnet.machine == to);
+        let own = MACHINES.iter().position(|subnet| subnet.machine == to);
         let network = own.map_or(0, |machine| self.machines[machine].of(from, to));
         let way = match (exit, edge, network) {
             (0, 0, 0) => Way::Nowhere,
@@ -271,13 +270,13 @@ impl Comparison {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to, said, gone } = self;
-        write!(f, "{from:11} {to:15} {:34} {gone}", said.to_string())
+        write!(f, "{from:11} {to:15} {:33} {gone}", said.to_string())
     }
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  {:11} {:15} {:34} packets", "from", "to", "verdict")?;
+        writeln!(f, "  {:11} {:15} {:33} packets", "from", "to", "verdict")?;
         self.0.iter().try_for_each(|row| writeln!(f, "  {row}"))
     }
 }
@@ -286,7 +285,10 @@ impl fmt::Display for Trip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.way {
             Way::Exit => f.write_str("exit")?,
-            Way::Edge(ways) => write!(f, "edge by {ways:?}")?,
+            Way::Edge(ways) => {
+                let ways: Vec<String> = ways.iter().map(usize::to_string).collect();
+                write!(f, "edge by {}", ways.join(" and "))?;
+            }
             Way::Network => f.write_str("network")?,
             Way::Nowhere => f.write_str("nowhere")?,
             Way::Several(which) => f.write_str(which)?,

@@ -32,8 +32,8 @@ fn a_leak_is_a_disagreement() {
     let found = lab.compare(&Beyond::default(), Duration::from_secs(3)).disagreements().lines();
     println!("{}", found.join("\n"));
     let server = format!(
-        "{:11} {SERVER:15} {:34} exit, source Azure",
-        "workload", "edge by {0, 1}, source on-premises"
+        "{:11} {SERVER:15} {:33} exit, source Azure",
+        "workload", "edge by 0 and 1, source on-premises"
     );
     assert!(found.contains(&server), "{found:#?}");
     assert!(found.iter().all(|line| line.starts_with("workload")), "{found:#?}");

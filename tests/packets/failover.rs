@@ -22,7 +22,7 @@ fn a_tunnel_is_cut_and_the_other_one_takes_over() {
     println!("Tunnel 0 is cut, the hold time is {} s", PRIVATE.hold_time);
     println!("  workload: {workload}\n  shut:     {shut}");
     lab.print_changes();
-    assert!(workload.lost.len() + shut.lost.len() > 0, "none of 16 flows took the tunnel that was cut");
+    assert!(workload.lost.len() + shut.lost.len() > 0, "no flow took the tunnel that was cut");
     for part in [&workload, &shut] {
         assert!(
             part.answered.keys().eq([&Source::OnPremises]),

@@ -43,7 +43,8 @@ impl Counts {
     }
 }
 
-/// What is asked, not what is answered: UDP but for what comes from the port of the echo, and questions about activation.
+/// What is asked, not what is answered: UDP but for what comes from the port of the echo, and questions about activation. Of BGP
+/// what the side says that has dialed.
 const COUNTERS: &str = "
 table ip hop {
     set came { type ifname . ipv4_addr . ipv4_addr; flags dynamic; counter; size 4096; }
@@ -51,12 +52,12 @@ table ip hop {
     chain arrivals {
         type filter hook prerouting priority raw;
         udp sport != 7 update @came { iifname . ip saddr . ip daddr };
-        tcp dport 1688 update @came { iifname . ip saddr . ip daddr };
+        tcp dport { 179, 1688 } update @came { iifname . ip saddr . ip daddr };
     }
     chain departures {
         type filter hook forward priority filter;
         udp sport != 7 update @left { oifname . ip saddr . ip daddr };
-        tcp dport 1688 update @left { oifname . ip saddr . ip daddr };
+        tcp dport { 179, 1688 } update @left { oifname . ip saddr . ip daddr };
     }
 }
 ";

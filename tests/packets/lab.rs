@@ -1,6 +1,6 @@
 //! The lab whole: the world, the mock and the edges in it, and what programs their kernels.
 
-use crate::follow::{self, Follower};
+use crate::follow::{self, Change, Follower};
 use crate::hop::Hop;
 use crate::plan::{Plan, SERVER, SHUT, SUBNETS, Said, Subnet, WAYS, WORKLOAD};
 use crate::traffic::{Part, Stream};
@@ -138,12 +138,17 @@ impl Lab {
         self.printed.set(self.follower.story().len());
     }
 
-    /// What the kernels were told since the last time.
+    /// What the kernels were told since the last time; of the routes of interfaces, the defaults of the two subnets that are
+    /// watched.
     pub(crate) fn print_changes(&self) {
         let story = self.follower.story();
         let new = &story[self.printed.replace(story.len())..];
         let first = new.first().map_or(0, |change| change.at);
-        for change in new {
+        let watched = [0, 2].map(|subnet| format!(" 0.0.0.0/0 table {}", INTERFACES + subnet));
+        let is_shown = |change: &&Change| {
+            change.hop != "fabric" || watched.iter().any(|route| change.words.contains(route))
+        };
+        for change in new.iter().filter(is_shown) {
             println!("  +{:5} ms  {:9}  {}", change.at - first, change.hop, change.words);
         }
         println!();

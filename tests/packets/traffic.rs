@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-/// So many flows that both of two ways have some (all on one: once in eight million runs).
+/// So many flows that both of two ways have some (all on one: once in eight million runs). To all destinations at once they are
+/// fewer packets than the socket of a tunnel's end holds while nobody reads it.
 pub(crate) const FLOWS: usize = 24;
 
-/// Of a stream fewer do, since it goes on: 320 packets a second.
-const STREAM_FLOWS: usize = 8;
-const EVERY: &str = "25";
+/// Of a stream fewer do, since it goes on.
+const STREAM_FLOWS: usize = 4;
+const EVERY: &str = "50";
 /// So many ticks without loss are calm.
 pub(crate) const CALM: usize = 20;
 
@@ -194,6 +195,13 @@ impl Stream {
             heard.take(&line.split(' ').collect::<Vec<_>>());
         }
         heard.read = whole;
+    }
+}
+
+impl Drop for Stream {
+    /// It has said a line for each packet.
+    fn drop(&mut self) {
+        self.postman.forget();
     }
 }
 

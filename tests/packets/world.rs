@@ -21,7 +21,7 @@ pub(crate) const INTERNET: &str = "198.51.100.1";
 
 /// The outer addresses of the tunnels' ends.
 pub(crate) const GATEWAYS_PUBLIC: [&str; 2] = ["203.0.113.4", "203.0.113.5"];
-const BOXES_PUBLIC: [&str; 2] = ["192.0.2.4", "192.0.2.5"];
+pub(crate) const BOXES_PUBLIC: [&str; 2] = ["192.0.2.4", "192.0.2.5"];
 
 /// The links of a circuit have the same name at both ends.
 pub(crate) const LINKS: [&str; 2] = ["primary", "secondary"];
