@@ -29,7 +29,7 @@ fn a_leak_is_a_disagreement() {
     let table = INTERFACES.to_string();
     let leak = ["route", "replace", "default", "via", AZURE_PUBLIC, "dev", "exit", "table", &table];
     lab.world.fabric.at.ip(&leak);
-    let found = lab.compare(&Beyond::default(), Duration::from_secs(3)).disagreements().lines();
+    let found = lab.compare(&Beyond::default(), Duration::from_secs(1)).disagreements().lines();
     println!("{}", found.join("\n"));
     let server = format!(
         "{:11} {SERVER:15} {:33} exit, source Azure",
