@@ -16,7 +16,7 @@
 //! never meets a place that does not know it yet.
 
 use crate::hop::Hop;
-use crate::plan::{Carrier, Plan, SUBNETS, WAYS};
+use crate::plan::{AZURE_PUBLIC, Carrier, PRIVATE, Plan, SUBNETS, WAYS};
 use crate::world::{BOXES, GATEWAYS, INNER, INTERFACES, LINKS, World};
 use quadzero_tests::{Namespace, PATIENCE, wait_until};
 use serde_json::Value;
@@ -75,8 +75,8 @@ impl Follower {
         let (until, looked) = (stop.clone(), looks.clone());
         let follow = move || {
             while !until.load(Ordering::Relaxed) {
-                views.look();
-                looked.fetch_add(1, Ordering::Release);
+                let whole = views.look();
+                looked.fetch_add(usize::from(whole), Ordering::Release);
                 thread::sleep(LOOKS);
             }
         };
@@ -127,20 +127,9 @@ struct Views {
 }
 
 impl Views {
-    fn look(&mut self) {
-        // All that the mock shows follows from what it has learned: as long as that stands, nothing else is asked for.
-        if let Ok(learned) = get(&self.api, "/gateways/-/learned-routes")
-            && learned != self.learned
-            && let Ok(fabric) = self.interfaces()
-        {
-            let gateways = (0..self.gateways.len()).map(|way| self.instance(way, &learned));
-            let gateways: Vec<Routes> = gateways.collect();
-            self.gateways.iter_mut().zip(&gateways).for_each(|(kernel, routes)| kernel.add(routes));
-            self.fabric.add(&fabric);
-            self.fabric.keep(fabric);
-            self.gateways.iter_mut().zip(gateways).for_each(|(kernel, routes)| kernel.keep(routes));
-            self.learned = learned;
-        }
+    /// Whether the mock has answered.
+    fn look(&mut self) -> bool {
+        let azure = self.look_at_azure();
         for (socket, kernel) in &mut self.edges {
             if let Ok(received) = received(socket) {
                 let routes = of_edge(self.plan, &received);
@@ -148,6 +137,24 @@ impl Views {
                 kernel.keep(routes);
             }
         }
+        azure.is_ok()
+    }
+
+    /// All that the mock shows follows from what it has learned: as long as that stands, nothing else is asked for.
+    fn look_at_azure(&mut self) -> io::Result<()> {
+        let learned = get(&self.api, "/gateways/-/learned-routes")?;
+        if learned == self.learned {
+            return Ok(());
+        }
+        let fabric = self.interfaces()?;
+        let gateways: Vec<Routes> =
+            (0..self.gateways.len()).map(|way| self.instance(way, &learned)).collect();
+        self.gateways.iter_mut().zip(&gateways).for_each(|(kernel, routes)| kernel.add(routes));
+        self.fabric.add(&fabric);
+        self.fabric.keep(fabric);
+        self.gateways.iter_mut().zip(gateways).for_each(|(kernel, routes)| kernel.keep(routes));
+        self.learned = learned;
+        Ok(())
     }
 
     /// The routes of network interfaces, a table for each subnet.
@@ -172,7 +179,7 @@ impl Views {
         match text(&row["nextHopType"]) {
             // The main table knows the machines.
             "VnetLocal" | "VNetPeering" => vec!["throw".into()],
-            "Internet" => vec![format!("via {} dev exit", crate::plan::AZURE_PUBLIC)],
+            "Internet" => vec![format!("via {} dev exit", AZURE_PUBLIC)],
             "None" => vec!["blackhole".into()],
             "VirtualNetworkGateway" if text(&row["source"]) == "User" => {
                 WAYS.map(|way| self.by_instance(way)).into()
@@ -186,7 +193,7 @@ impl Views {
     /// The way that a next hop of a network interface is: a private address of an instance, or of Microsoft's router.
     fn shown(&self, address: &Value) -> usize {
         let known = match self.plan.carrier {
-            Carrier::Tunnels => crate::plan::PRIVATE.azure,
+            Carrier::Tunnels => PRIVATE.azure,
             Carrier::Circuit => self.plan.azure,
         };
         let way = known.iter().position(|known| *known == text(address));
@@ -202,7 +209,7 @@ impl Views {
 
     /// What one instance forwards: the shortest AS_PATH, and its own tunnel before its twin's.
     fn instance(&self, way: usize, learned: &Value) -> Routes {
-        let own = [crate::plan::PRIVATE.azure[way], self.plan.azure[way]];
+        let own = [PRIVATE.azure[way], self.plan.azure[way]];
         let rows = learned["value"].as_array().into_iter().flatten();
         let mut best: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
         for row in rows.filter(|row| own.contains(&text(&row["localAddress"]))) {

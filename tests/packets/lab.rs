@@ -2,9 +2,9 @@
 
 use crate::follow::{self, Change, Follower};
 use crate::hop::Hop;
-use crate::plan::{Plan, SERVER, SHUT, SUBNETS, Said, Subnet, WAYS, WORKLOAD};
+use crate::plan::{AZURE_PUBLIC, Plan, SERVER, SHUT, SUBNETS, Said, Subnet, WAYS, WORKLOAD};
 use crate::traffic::{Part, Stream};
-use crate::world::{INTERFACES, World};
+use crate::world::{GATEWAYS_PUBLIC, INTERFACES, World};
 use quadzero::config::Source;
 use quadzero_azure::config::Azure;
 use quadzero_tests::{PATIENCE, Quadzero, wait_until};
@@ -111,7 +111,7 @@ impl Lab {
 
     /// The tunnel of an instance carries nothing any more, and nobody is told.
     pub(crate) fn cut(&self, way: usize) {
-        self.world.internet.swallow(crate::world::GATEWAYS_PUBLIC[way]);
+        self.world.internet.swallow(GATEWAYS_PUBLIC[way]);
     }
 
     /// How many packets of a machine to a server were sent on by Azure's own exit.
@@ -128,7 +128,7 @@ impl Lab {
     /// When the default of a subnet was last led to Azure's exit.
     pub(crate) fn opened(&self, subnet: &Subnet) -> u128 {
         let table = SUBNETS.iter().position(|known| known.name == subnet.name).expect("it is one of ours");
-        let words = format!("0.0.0.0/0 table {} via {}", INTERFACES + table, crate::plan::AZURE_PUBLIC);
+        let words = format!("0.0.0.0/0 table {} via {}", INTERFACES + table, AZURE_PUBLIC);
         let story = self.follower.story();
         story.iter().rfind(|change| change.words.contains(&words)).expect("it was").at
     }

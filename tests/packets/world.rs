@@ -2,8 +2,8 @@
 
 use crate::hop::Hop;
 use crate::plan::{
-    AZURE_PREFIX, AZURE_PUBLIC, BRANCH, Carrier, EDGE_PUBLIC, KMS, PRIVATE, Plan, SERVER, SUBNETS, VNETS,
-    WAYS,
+    AZURE_PREFIX, AZURE_PUBLIC, BRANCH, Carrier, EDGE_PUBLIC, KMS, PRIVATE, Plan, SERVER, SUBNETS, Subnet,
+    VNETS, WAYS,
 };
 use crate::tunnel::{self, DEVICE, End};
 use quadzero_tests::{PATIENCE, Process, wait_until};
@@ -129,7 +129,7 @@ impl World {
 
 /// Each is the first hop's neighbor, which looks up what comes from there in the routes of that subnet's interfaces.
 fn machines(fabric: &Hop) -> Vec<Hop> {
-    let machine = |(index, subnet): (usize, &&crate::plan::Subnet)| {
+    let machine = |(index, subnet): (usize, &&Subnet)| {
         let machine = Hop::new(subnet.name, &[subnet.machine]);
         machine.join(&[subnet.machine], fabric, &[FABRIC]);
         machine.route(&format!("default via {FABRIC} dev fabric"));
