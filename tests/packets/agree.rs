@@ -300,13 +300,13 @@ impl Row {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to, said, gone } = self;
-        write!(f, "{from:11} {to:15} {:33} {gone}", said.to_string())
+        write!(f, "{from:11} {to:15} {:36} {gone}", said.to_string())
     }
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  {:11} {:15} {:33} packets", "from", "to", "verdict")?;
+        writeln!(f, "  {:11} {:15} {:36} packets", "from", "to", "verdict")?;
         self.0.iter().try_for_each(|row| writeln!(f, "  {row}"))
     }
 }

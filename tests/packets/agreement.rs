@@ -32,7 +32,7 @@ fn a_leak_is_a_disagreement() {
     let found = lab.compare(&Beyond::default(), Duration::from_secs(1)).disagreements().lines();
     println!("{}", found.join("\n"));
     let server = format!(
-        "{:11} {SERVER:15} {:33} exit, source Azure",
+        "{:11} {SERVER:15} {:36} exit, source Azure",
         "workload", "edge by 0 and 1, source on-premises"
     );
     assert!(found.contains(&server), "{found:#?}");

@@ -3,6 +3,7 @@
 use crate::lab::{Lab, Streams};
 use crate::plan::{FORCED, PRIVATE, RESERVE};
 use crate::traffic::Source;
+use quadzero_tests::{PATIENCE, wait_until};
 
 const EXPIRED: &str = "Hold Timer Expired";
 
@@ -30,11 +31,9 @@ fn a_tunnel_is_cut_and_the_other_one_takes_over() {
         );
     }
     assert_eq!(streams.by_exit(&lab), [0, 0], "packets that left by Azure's exit");
-    let gone = (lab.mock.downs(), lab.only_edge().downs());
-    assert!(
-        [&gone.0, &gone.1].iter().all(|downs| downs.iter().any(|down| down.contains(EXPIRED))),
-        "{gone:?}"
-    );
+    wait_until("both sides have noticed by their Hold Timers", PATIENCE, || {
+        [&lab.mock, lab.only_edge()].iter().all(|side| side.downs().iter().any(|down| down.contains(EXPIRED)))
+    });
 
     let cut = streams.mark();
     lab.cut(1);

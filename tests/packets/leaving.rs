@@ -27,8 +27,7 @@ fn one_of_two_edges_is_drained_and_comes_back_without_a_packet_lost() {
     lab.tell(0, &["undrain"]);
     lab.wait_until_announced("0.0.0.0/0", &WAYS);
     let back = streams.mark();
-    for (what, parts) in
-        [("drained", streams.parts(begin, drained)), ("and back", streams.parts(drained, back))]
+    for (what, parts) in [("drained", streams.parts(begin, drained)), ("back", streams.parts(drained, back))]
     {
         println!("Edge 0 is {what}\n  workload: {}\n  shut:     {}", parts[0], parts[1]);
         assert!(
