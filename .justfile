@@ -23,6 +23,10 @@ lab *arguments:
 bench *arguments:
     cargo bench --workspace {{arguments}}
 
+# The packet lab, one test after the other, with what it sees; as root: `just packets a_tunnel_is_cut`
+packets *arguments:
+    cargo test -p quadzero-tests --test packets -- --nocapture --test-threads 1 {{arguments}}
+
 # The README's matrix of interop, from a run of its tests
 matrix:
     cargo test --workspace --test interop

@@ -42,11 +42,12 @@ impl Wire {
 }
 
 /// A network namespace and a folder for the files of what runs in it. Both go with the value; the folder
-/// stays when the test fails.
+/// stays when the test fails, unless the namespace is a [`Namespace::bare`] one.
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
     folder: PathBuf,
+    keeps_files: bool,
 }
 
 impl Namespace {
@@ -61,7 +62,30 @@ impl Namespace {
         let folder = std::env::temp_dir().join(&name);
         fs::create_dir_all(&folder).expect("the temporary folder can be written");
         say("ip", &["netns", "add", &name]);
-        Self { name, folder }
+        Self { name, folder, keeps_files: true }
+    }
+
+    /// One of many, joined to nothing yet. It leaves no file behind, whatever happens: what its processes print is shown when
+    /// the test fails.
+    ///
+    /// # Panics
+    /// Without root, or iproute2.
+    pub fn bare() -> Self {
+        let mut namespace = Self::new();
+        namespace.keeps_files = false;
+        namespace.ip(&["link", "set", "lo", "up"]);
+        namespace
+    }
+
+    /// Joins it to another by a veth pair, which each end has its own name for. Both are up, without an address.
+    ///
+    /// # Panics
+    /// Without iproute2.
+    pub fn join(&self, link: &str, far: &Self, far_link: &str) {
+        let one_end = ["link", "add", "name", link, "netns", &self.name, "type", "veth"];
+        say("ip", &[&one_end[..], &["peer", "name", far_link, "netns", &far.name]].concat());
+        self.ip(&["link", "set", link, "up"]);
+        far.ip(&["link", "set", far_link, "up"]);
     }
 
     /// Two that are joined by veth pairs; each is called the same in both, and is up without an address.
@@ -164,6 +188,11 @@ impl Namespace {
         path
     }
 
+    /// Its name, as in `ip netns`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The folder, for what a daemon puts beside its files.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -227,7 +256,7 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         remove(&self.name);
-        if std::thread::panicking() {
+        if self.keeps_files && std::thread::panicking() {
             eprintln!("the files are kept in {}", self.folder.display());
         } else {
             let _ = fs::remove_dir_all(&self.folder);
@@ -244,14 +273,25 @@ fn must_be_root() {
     assert!(user == 0, "this test makes network namespaces and needs root: run ./tests/run, which uses sudo");
 }
 
-/// Removes what a test process left behind that was killed before it could.
+/// Removes what a test process left behind that was killed before it could: what still runs in its namespaces, they
+/// themselves, and their folders.
 fn remove_abandoned() {
     for entry in fs::read_dir("/run/netns").into_iter().flatten().flatten() {
         let name = entry.file_name().into_string().unwrap_or_default();
         let owner = name.strip_prefix("qz").and_then(|rest| rest.split_once('-')).map(|(pid, _)| pid);
         if owner.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists()) {
+            end_all(&name);
             remove(&name);
+            let _ = fs::remove_dir_all(std::env::temp_dir().join(&name));
         }
+    }
+}
+
+/// Kills what runs in a namespace that nobody owns any more. Two test processes may find it at the same time.
+fn end_all(name: &str) {
+    let Ok(pids) = Command::new("ip").args(["netns", "pids", name]).output() else { return };
+    for pid in String::from_utf8_lossy(&pids.stdout).split_whitespace() {
+        let _ = Command::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).output();
     }
 }
 

@@ -48,6 +48,11 @@ impl Process {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
+    /// Empties the log, where it is long and of no use to whoever reads why a test has failed.
+    pub fn forget(&self) {
+        let _ = fs::write(&self.log, "");
+    }
+
     /// The lines of the log that are JSON.
     pub fn events(&self) -> Vec<Value> {
         self.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
