@@ -51,6 +51,8 @@ pub(crate) struct Manager {
     tell_at: Option<Instant>,
     status: String,
     is_stopping: bool,
+    /// It was not there, and that was logged.
+    is_deaf: bool,
 }
 
 impl Manager {
@@ -64,7 +66,7 @@ impl Manager {
             info!(within = time.as_secs_f32(), "systemd watches whether the loop turns");
             interval
         });
-        Self { watchdog, news, tell_at: None, status: String::new(), is_stopping: false }
+        Self { watchdog, news, tell_at: None, status: String::new(), is_stopping: false, is_deaf: false }
     }
 
     /// To be waited for in the loop, over and over. True when [`Self::status`] is due; never without a service manager.
@@ -72,7 +74,7 @@ impl Manager {
         let tell_at = self.tell_at;
         tokio::select! {
             () = tick(&mut self.watchdog) => {
-                say(&[NotifyState::Watchdog]);
+                self.say(&[NotifyState::Watchdog]);
                 false
             }
             () = next(&mut self.news), if tell_at.is_none() => {
@@ -95,22 +97,22 @@ impl Manager {
 
     /// Everything is at work, as it is configured now.
     pub(crate) fn ready(&mut self, status: String) {
-        say(&[NotifyState::Ready, NotifyState::Status(&status)]);
+        self.say(&[NotifyState::Ready, NotifyState::Status(&status)]);
         self.status = status;
     }
 
     /// How it is doing; said only when it is news.
     pub(crate) fn status(&mut self, status: String) {
         if status != self.status {
-            say(&[NotifyState::Status(&status)]);
+            self.say(&[NotifyState::Status(&status)]);
             self.status = status;
         }
     }
 
     /// The file is read again from now on, until [`Self::ready`].
-    pub(crate) fn reloading(&self) {
+    pub(crate) fn reloading(&mut self) {
         match NotifyState::monotonic_usec_now() {
-            Ok(now) => say(&[NotifyState::Reloading, now]),
+            Ok(now) => self.say(&[NotifyState::Reloading, now]),
             Err(error) => warn!(%error, "systemd is not told of the reload: there is no clock"),
         }
     }
@@ -119,8 +121,18 @@ impl Manager {
     pub(crate) fn stopping(&mut self, wait: Duration, status: String) {
         if !std::mem::replace(&mut self.is_stopping, true) {
             let most = format!("EXTEND_TIMEOUT_USEC={}", (wait + GOODBYE).as_micros());
-            say(&[NotifyState::Stopping, NotifyState::Custom(&most), NotifyState::Status(&status)]);
+            self.say(&[NotifyState::Stopping, NotifyState::Custom(&most), NotifyState::Status(&status)]);
             self.status = status;
+        }
+    }
+
+    fn say(&mut self, states: &[NotifyState<'_>]) {
+        match sd_notify::notify(states) {
+            Err(error) if !self.is_deaf => {
+                warn!(%error, "systemd does not hear us");
+                self.is_deaf = true;
+            }
+            told => self.is_deaf = told.is_err(),
         }
     }
 }
@@ -137,11 +149,5 @@ async fn next(news: &mut Option<Receiver<Arc<Event>>>) {
     let Some(news) = news else { return std::future::pending().await };
     if matches!(news.recv().await, Err(RecvError::Closed)) {
         std::future::pending::<()>().await;
-    }
-}
-
-fn say(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        warn!(%error, "systemd does not hear us");
     }
 }
