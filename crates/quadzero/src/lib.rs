@@ -19,6 +19,7 @@ pub mod daemon;
 pub mod decode;
 pub mod doctor;
 pub mod export;
+pub mod health;
 pub mod history;
 pub mod intent;
 pub mod lab;

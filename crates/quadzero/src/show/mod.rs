@@ -176,6 +176,12 @@ impl What {
     }
 }
 
+/// Where the status of a gateway's peers is answered.
+pub(crate) fn peer_status(gateway: &str) -> String {
+    let group = Group { resource_group: None };
+    path(&What::PeerStatus(OfPeer { name: Some(gateway.to_owned()), peer: None, group }))
+}
+
 /// Where that is answered: Azure's own path, but for the subscription.
 fn path(what: &What) -> String {
     let part = |name: &str| utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
