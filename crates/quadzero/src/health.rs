@@ -160,7 +160,11 @@ fn mock(options: &Health) -> Result<String, Failure> {
     for gateway in rows(&gateways["value"]) {
         let name = word(&gateway["name"]);
         let status = client.get(&show::peer_status(&name)).map_err(unhealthy)?;
-        peers.extend(rows(&status["value"]).iter().map(|row| (name.clone(), row.clone())));
+        // Azure lists an instance among its own peers.
+        let instances: Vec<&Value> =
+            rows(&gateway["instances"]).iter().map(|instance| &instance["bgpPeeringAddress"]).collect();
+        let others = rows(&status["value"]).iter().filter(|row| !instances.contains(&&row["neighbor"]));
+        peers.extend(others.map(|row| (name.clone(), row.clone())));
     }
     if options.ready { mock_is_ready(&peers) } else { Ok(mock_is_healthy(&peers)) }
 }
@@ -171,12 +175,12 @@ fn is_connected((_, row): &(String, Value)) -> bool {
 
 fn mock_is_healthy(peers: &[(String, Value)]) -> String {
     let up = peers.iter().filter(|peer| is_connected(peer)).count();
-    format!("healthy: mock, {up} of {} peers connected", peers.len())
+    format!("healthy: mock, {up} of {} sessions connected", peers.len())
 }
 
 fn mock_is_ready(peers: &[(String, Value)]) -> Result<String, Failure> {
     match peers.iter().find(|peer| !is_connected(peer)) {
-        None => Ok(format!("ready: mock, {0} of {0} peers connected", peers.len())),
+        None => Ok(format!("ready: mock, {0} of {0} sessions connected", peers.len())),
         Some((gateway, row)) => {
             let (neighbor, state) = (word(&row["neighbor"]), word(&row["state"]));
             Err(Failure::Failed(format!("not ready: mock: {neighbor} at {gateway} is {state}")))
@@ -240,11 +244,11 @@ mod tests {
     fn a_mock_is_ready_when_all_its_peers_are_connected() {
         let peer = |state| ("vgw".to_owned(), json!({ "neighbor": "192.0.2.1", "state": state }));
         let peers = [peer("Connected"), peer("Connecting")];
-        assert_eq!(mock_is_healthy(&peers), "healthy: mock, 1 of 2 peers connected");
+        assert_eq!(mock_is_healthy(&peers), "healthy: mock, 1 of 2 sessions connected");
         assert_eq!(
             mock_is_ready(&peers).unwrap_err().to_string(),
             "not ready: mock: 192.0.2.1 at vgw is Connecting"
         );
-        assert_eq!(mock_is_ready(&peers[..1]).unwrap(), "ready: mock, 1 of 1 peers connected");
+        assert_eq!(mock_is_ready(&peers[..1]).unwrap(), "ready: mock, 1 of 1 sessions connected");
     }
 }
