@@ -7,6 +7,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,7 +95,11 @@ pub(crate) fn works(world: &World) {
         let Some(HealthCheck { test, .. }) = &service.healthcheck else { continue };
         assert_eq!(test[0], "CMD", "{name}");
         let check = format!("docker exec {} {}", container(&file, name), test[1..].join(" "));
-        wait_until(&format!("{name} is ready"), PATIENCE, || world.sh(&check).status.success());
+        let end = Instant::now() + PATIENCE;
+        while let Err(why) = world.ask(&check) {
+            assert!(Instant::now() < end, "{name}: {why}");
+            sleep(Duration::from_millis(500));
+        }
     }
     everybody_has_the_routes(world, &file);
     let names: Vec<String> = file.services.keys().map(|name| container(&file, name)).collect();

@@ -25,7 +25,7 @@ pub(crate) fn build(world: &World) {
     import(world, &bases.join("rust"), environment, "docker.io/library/rust:1.95-slim-bookworm");
     import(world, &bases.join("debian"), "", "docker.io/library/debian:bookworm-slim");
     fs::remove_dir_all(&bases).expect("the test's own folder");
-    forget();
+    forget_what_has_changed();
     world.write("build", &flags());
     quadzero(world, root(), "quadzero", "");
     for peer in ["frr", "gobgp", "host"] {
@@ -38,13 +38,20 @@ fn kept() -> PathBuf {
     root().join("target/image")
 }
 
-/// Cargo goes by the times of files, which are all the same in there: what we have written is compiled anew.
-fn forget() {
-    let fingerprints = "target/image/*/release/.fingerprint/quadzero*";
-    output(
-        "sh",
-        &["-ec", &format!("cd \"$1\" && rm -rf {fingerprints}"), "sh", &root().display().to_string()],
-    );
+/// Cargo goes by the times of files, which are all the same in there: what we have written is compiled anew, unless it is what was
+/// compiled last.
+fn forget_what_has_changed() {
+    let sources = "tar -c --sort=name --mtime=@0 Cargo.toml Cargo.lock config crates docker/build";
+    let at_root = |line: String| output("sh", &["-ec", &format!("cd '{}' && {line}", root().display())]);
+    let now = at_root(format!("{sources} | sha256sum"));
+    let stamp = kept().join("sources");
+    if fs::read_to_string(&stamp).is_ok_and(|before| before == now) {
+        return;
+    }
+    let _was_never_built = fs::remove_file(&stamp);
+    at_root("rm -rf target/image/*/release/.fingerprint/quadzero*".into());
+    fs::create_dir_all(kept()).expect("target is ours");
+    fs::write(&stamp, now).expect("target is ours");
 }
 
 /// The image of a work tree, as README.md has it.
@@ -74,7 +81,7 @@ fn import(world: &World, folder: &Path, changes: &str, name: &str) {
     world.tell(&format!("tar -C {folder} -c . | docker import {changes} - {name}"));
 }
 
-fn cargo_home() -> PathBuf {
+pub(crate) fn cargo_home() -> PathBuf {
     std::env::var_os("CARGO_HOME")
         .map_or_else(|| Path::new(&std::env::var_os("HOME").expect("a home")).join(".cargo"), PathBuf::from)
 }

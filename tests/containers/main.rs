@@ -65,7 +65,12 @@ fn main() -> ExitCode {
     let trials = of_files.into_iter().chain(of_world).collect();
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     drop(shared);
-    conclusion.exit_code()
+    let left = world::left_behind();
+    if left.is_empty() {
+        return conclusion.exit_code();
+    }
+    eprintln!("not all is gone: {left:?}");
+    ExitCode::FAILURE
 }
 
 /// The first one makes it, and the others wait.

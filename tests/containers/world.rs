@@ -9,7 +9,7 @@
 //! ```
 //!
 //! So podman's own clean-up is not what a clean machine depends on: the kernel ends the namespaces when the test's process ends, however
-//! it does. What is left then is the folder, which the next run removes, and empty control groups.
+//! it does. What is left then is a folder and empty control groups; they go with the value, or, after a kill, with the next run.
 
 use quadzero_tests::{PATIENCE, installed, root, wait_for, wait_until};
 use std::fs;
@@ -17,6 +17,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio, id};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// No command takes as long, the build of a release on a busy machine included.
 const LIMIT: &str = "1500";
@@ -39,7 +41,7 @@ impl World {
         installed("netavark", Path::new("/usr/lib/podman/netavark"));
         installed("aardvark-dns", Path::new("/usr/lib/podman/aardvark-dns"));
         remove_abandoned();
-        let folder = std::env::temp_dir().join(format!("qz{}-containers", id()));
+        let folder = std::env::temp_dir().join(name(id()));
         for below in ["bin", "networks", "storage"] {
             fs::create_dir_all(folder.join(below)).expect("the temporary folder can be written");
         }
@@ -89,26 +91,31 @@ impl World {
         command.stdin(Stdio::null()).output().expect("nsenter runs")
     }
 
-    /// The same for what must succeed; what it prints.
-    pub(crate) fn tell(&self, line: &str) -> String {
+    /// What the line prints, or what it complains of.
+    pub(crate) fn ask(&self, line: &str) -> Result<String, String> {
         let out = self.sh(line);
         let [text, error] =
             [&out.stdout, &out.stderr].map(|octets| String::from_utf8_lossy(octets).into_owned());
-        assert!(out.status.success(), "{line}\n{}: {text}{error}", out.status);
-        text
+        if out.status.success() { Ok(text) } else { Err(format!("{line}\n{}: {text}{error}", out.status)) }
+    }
+
+    /// The same for what must succeed.
+    pub(crate) fn tell(&self, line: &str) -> String {
+        self.ask(line).unwrap_or_else(|why| panic!("{why}"))
     }
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        while std::env::var_os("QZ_HOLD").is_some_and(|p| Path::new(&p).exists()) {
-            std::thread::sleep(std::time::Duration::from_millis(500));
-        }
-        // Their control groups go with the containers; all else goes anyhow.
-        self.sh("docker rm --all --force --time 0 --volumes");
         let _ = self.holder.kill();
         let _ = self.holder.wait();
         remove(&self.folder);
+        let end = Instant::now() + PATIENCE;
+        // Who was killed is still in a control group for a moment.
+        while !left(&name(id())).is_empty() && Instant::now() < end {
+            sleep(Duration::from_millis(50));
+            remove_groups(&name(id()));
+        }
     }
 }
 
@@ -131,7 +138,7 @@ helper_binaries_dir = ["/usr/lib/podman"]
 
 /// What is called docker here: nothing is ever pulled, and the limits are those that a container may set.
 fn docker(folder: &Path) -> String {
-    let folder = folder.display();
+    let (folder, group) = (folder.display(), name(id()));
     format!(
         r#"#!/bin/sh
 export CONTAINERS_CONF={folder}/containers.conf
@@ -141,7 +148,7 @@ podman() {{
 }}
 limits='--ulimit nofile=1024:1024 --ulimit nproc=1000:1000 --pull=never'
 case $1 in
-    run | create) what=$1; shift; podman $what $limits "$@" ;;
+    run | create) what=$1; shift; podman $what $limits --cgroup-parent /{group} "$@" ;;
     build)
         shift
         case $* in *docker/Dockerfile*) limits="$limits $(cat {folder}/build)" ;; esac
@@ -153,6 +160,38 @@ esac
     )
 }
 
+fn name(process: u32) -> String {
+    format!("qz{process}-containers")
+}
+
+/// What is left of this process's world, which should be nothing once it is dropped.
+pub(crate) fn left_behind() -> Vec<PathBuf> {
+    let mut left = left(&name(id()));
+    left.extend(Some(std::env::temp_dir().join(name(id()))).filter(|folder| folder.exists()));
+    left
+}
+
+/// The control groups of that name, in every hierarchy.
+fn left(name: &str) -> Vec<PathBuf> {
+    let all = Path::new("/sys/fs/cgroup");
+    let hierarchies = fs::read_dir(all).into_iter().flatten().flatten().map(|entry| entry.path());
+    std::iter::once(all.to_owned())
+        .chain(hierarchies)
+        .map(|at| at.join(name))
+        .filter(|at| at.is_dir())
+        .collect()
+}
+
+/// Control groups go when they are empty, from below.
+fn remove_groups(name: &str) {
+    fn remove(group: &Path) {
+        let below = fs::read_dir(group).into_iter().flatten().flatten();
+        below.filter(|entry| entry.path().is_dir()).for_each(|entry| remove(&entry.path()));
+        let _not_empty_yet = fs::remove_dir(group);
+    }
+    left(name).iter().for_each(|group| remove(group));
+}
+
 /// What a test process left behind that was killed before it could remove it. Its namespaces are gone with it.
 fn remove_abandoned() {
     for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
@@ -160,6 +199,7 @@ fn remove_abandoned() {
         let owner = name.strip_prefix("qz").and_then(|rest| rest.strip_suffix("-containers"));
         if owner.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists()) {
             remove(&entry.path());
+            remove_groups(&name);
         }
     }
 }
