@@ -1,4 +1,5 @@
-//! compose.yaml, as `docker compose up --wait` has it, as far as that file needs it. What it says and this does not know is an error.
+//! compose.yaml, as `docker compose up --wait` has it, as far as that file needs it. What it says and this does not know is an
+//! error.
 
 use crate::world::World;
 use quadzero_tests::{PATIENCE, root, wait_until};
@@ -95,7 +96,7 @@ pub(crate) fn works(world: &World) {
         let Some(HealthCheck { test, .. }) = &service.healthcheck else { continue };
         assert_eq!(test[0], "CMD", "{name}");
         let check = format!("docker exec {} {}", container(&file, name), test[1..].join(" "));
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + 2 * PATIENCE;
         while let Err(why) = world.ask(&check) {
             assert!(Instant::now() < end, "{name}: {why}");
             sleep(Duration::from_millis(500));

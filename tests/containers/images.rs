@@ -1,9 +1,10 @@
 //! Images, without pulling any: the Dockerfiles are built as they are shipped, on bases that are made of what this machine has.
 //!
-//! | base | is here |
-//! |---|---|
-//! | `rust:1.95-slim-bookworm` | next to nothing, and at the build this machine's /usr, its toolchain and cargo's downloads, read-only |
-//! | `debian:bookworm-slim` | the installed Debian packages of the peers, with all that they depend on, and an `apt-get` that says whether what it is to install is among them |
+//! ```text
+//!   rust:1.95-slim-bookworm   next to nothing; while something is built, this machine's /usr, toolchain and cargo's downloads
+//!   debian:bookworm-slim      the installed Debian packages of the peers, with all that they depend on, and an apt-get that
+//!                             says whether what it is to install is among them
+//! ```
 
 use crate::world::World;
 use quadzero_tests::root;
@@ -21,8 +22,9 @@ pub(crate) fn build(world: &World) {
     let bases = world.folder().join("bases");
     rust(&bases.join("rust"));
     debian(&bases.join("debian"));
-    let environment = "--change 'ENV PATH=/rust/bin:/usr/bin:/bin' --change 'ENV CARGO_HOME=/cargo' --change 'ENV CARGO_NET_OFFLINE=true'";
-    import(world, &bases.join("rust"), environment, "docker.io/library/rust:1.95-slim-bookworm");
+    let environment = ["PATH=/rust/bin:/usr/bin:/bin", "CARGO_HOME=/cargo", "CARGO_NET_OFFLINE=true"];
+    let environment = environment.map(|variable| format!("--change 'ENV {variable}'")).join(" ");
+    import(world, &bases.join("rust"), &environment, "docker.io/library/rust:1.95-slim-bookworm");
     import(world, &bases.join("debian"), "", "docker.io/library/debian:bookworm-slim");
     fs::remove_dir_all(&bases).expect("the test's own folder");
     forget_what_has_changed();

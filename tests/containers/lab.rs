@@ -1,5 +1,5 @@
-//! The files of containerlab, deployed as containerlab does it, by podman; as far as these files need it. What they say and this does
-//! not know is an error.
+//! The files of containerlab, deployed as containerlab does it, by podman; as far as these files need it. What they say and
+//! this does not know is an error.
 //!
 //! ```text
 //!   create ──► create-links ──► configure ──► all others likewise ──► exec
@@ -155,9 +155,9 @@ fn answer(world: &World, line: &str) -> String {
     (text + &error).trim_end().to_owned()
 }
 
-/// Routes take their time.
+/// Routes take their time: whoever has dialed too early dials again half a minute later.
 fn expect(world: &World, line: &str, expected: &str) {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + 2 * PATIENCE;
     loop {
         let seen = answer(world, line);
         if seen == expected {

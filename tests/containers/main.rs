@@ -1,5 +1,5 @@
-//! What is in the folder docker, as its users have it: images, the compose scenario, the labs of containerlab; run by podman, without
-//! pulling anything.
+//! What is in the folder docker, as its users have it: images, the compose scenario, the labs of containerlab; run by podman,
+//! without pulling anything.
 //!
 //! ```text
 //!   world       namespaces in which podman runs, and of which nothing is left

@@ -8,8 +8,9 @@
 //!   FOLDER/storage     images and containers; FOLDER/bin/docker is podman, told to use all that
 //! ```
 //!
-//! So podman's own clean-up is not what a clean machine depends on: the kernel ends the namespaces when the test's process ends, however
-//! it does. What is left then is a folder and empty control groups; they go with the value, or, after a kill, with the next run.
+//! So podman's own clean-up is not what a clean machine depends on: the kernel ends the namespaces when the test's process ends,
+//! however it does. What is left then is a folder and empty control groups; they go with the value, or, after a kill, with the
+//! next run.
 
 use quadzero_tests::{PATIENCE, installed, root, wait_for, wait_until};
 use std::fs;
