@@ -19,6 +19,10 @@ sim *arguments:
 lab *arguments:
     cargo run --release -- lab {{arguments}}
 
+# What is in the folder docker, built and run by podman
+containers *arguments:
+    cargo test -p quadzero-tests --test containers -- {{arguments}}
+
 # The time that encoding, decoding and differences take
 bench *arguments:
     cargo bench --workspace {{arguments}}

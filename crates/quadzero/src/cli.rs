@@ -4,7 +4,7 @@
 //! worked; 1: it did not (an expectation failed, an address is taken); 2: the command line or a file is wrong.
 
 use crate::control::{Request, Which};
-use crate::{check, console, daemon, decode, doctor, export, hints, lab, logging, show};
+use crate::{check, console, daemon, decode, doctor, export, health, hints, lab, logging, show};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use serde_json::json;
@@ -68,6 +68,8 @@ pub enum Command {
     Show(Show),
     /// Say whether a running edge announces a prefix, and if not, why
     Why(Why),
+    /// Say in a word whether a running edge or mock is well
+    Health(health::Health),
     /// Have a running edge take its file as it is now
     Reload(Reload),
     /// Keep what was reloaded with --confirm
@@ -278,7 +280,7 @@ pub struct Withdraw {
 }
 
 /// `60`, `60s`, `5m`, `1h`.
-fn seconds(text: &str) -> Result<u64, String> {
+pub(crate) fn seconds(text: &str) -> Result<u64, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let scale = match unit {
         "" | "s" => 1,
@@ -522,6 +524,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Completions(options) => hints::completions(options),
         Command::Show(options) => console::show(options),
         Command::Why(options) => console::why(options),
+        Command::Health(options) => health::run(options),
         Command::Reload(options) => console::reload(options),
         Command::Confirm(at) => console::tell(at, Request::Confirm, "confirmed"),
         Command::Drain(options) => console::drain(options),

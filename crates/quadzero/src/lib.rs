@@ -21,6 +21,7 @@ pub mod decode;
 pub mod doctor;
 pub mod export;
 mod forwarding;
+pub mod health;
 pub mod hints;
 pub mod history;
 pub mod intent;

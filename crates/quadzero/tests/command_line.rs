@@ -144,6 +144,20 @@ fn a_file_that_is_not_there_exits_2_and_says_which() {
     }
 }
 
+#[test]
+fn where_nobody_answers_nobody_is_healthy() {
+    let cases = [
+        (&["health", "--socket", "/no/such.sock"][..], "unhealthy: /no/such.sock: No such file"),
+        (&["health", "edge", "--ready", "--socket", "/no/such.sock"], "unhealthy: /no/such.sock: "),
+        (&["health", "azure", "--api-socket", "/no/such.sock"], "unhealthy: /no/such.sock: "),
+    ];
+    for (arguments, complaint) in cases {
+        let (code, out, err) = told(&quadzero(arguments));
+        assert_eq!((code, out.as_str()), (Some(1), ""));
+        assert!(err.starts_with(complaint), "{err}");
+    }
+}
+
 /// A pipe whose writer never comes must not hold it up: without an answer the test would not end.
 #[test]
 fn what_is_no_regular_file_exits_2_at_once() {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A connection to a running edge.
 pub struct Client {
@@ -27,6 +28,18 @@ impl Client {
             }
         }
         Err(nobody(last))
+    }
+
+    /// From now on nobody waits longer than this for an answer.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn patience(&mut self, limit: Duration) -> Result<(), Failure> {
+        let stream = self.reader.get_mut();
+        stream
+            .set_read_timeout(Some(limit))
+            .and_then(|()| stream.set_write_timeout(Some(limit)))
+            .map_err(broken)
     }
 
     /// Asks, and waits for the answer.

@@ -220,6 +220,12 @@ fn part(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
+/// Where the status of a gateway's peers is answered.
+pub(crate) fn peer_status(gateway: &str) -> String {
+    let group = Group { resource_group: None };
+    path(&What::PeerStatus(OfPeer { name: Some(gateway.to_owned()), peer: None, group }))
+}
+
 /// Where that is answered: Azure's own path, but for the subscription.
 fn path(what: &What) -> String {
     let resource = |group: &Group, path: String| {
