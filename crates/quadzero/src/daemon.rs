@@ -4,11 +4,12 @@ use crate::api::{self, Serving};
 use crate::cli::{self, Failure};
 use crate::config::Source;
 use crate::config::azure::{Api, Deployment};
-use crate::config::edge::{Control, Edge};
+use crate::config::edge::{Audit, Control, Edge, Metrics};
 use crate::control::{self, Question, Server};
 use crate::history::History;
 use crate::logging::JOURNAL;
 use crate::running::Running;
+use crate::{audit, metrics};
 use quadzero_azure::gateway::{LearnedOrigin, LearnedRoute, Table};
 use quadzero_azure::speaker::Mock;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -69,6 +70,8 @@ pub(crate) fn failed(error: impl Display) -> Failure {
 async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let history = History::default();
+    let audit = begin_audit(edge.audit.clone(), &history)?;
+    let mut metrics = serve_metrics(edge.metrics.as_ref()).await?;
     let mut running = Running::start(edge, path, history.clone())?;
     let mut control = open_control(&running.edge().control, history)?;
     let Edge { asn, router_id, listen, neighbors, .. } = running.edge();
@@ -83,17 +86,60 @@ async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
             },
             health = running.probed() => running.follow(health),
             Some(question) = next_question(&mut control) => control::answer(&mut running, question),
+            Some(asked) = next_asked(&mut metrics) => {
+                metrics::answer(&mut running, audit.as_ref().map(audit::Writer::lost), asked);
+            }
             () = tokio::time::sleep_until(deadline.unwrap_or_else(far).into()), if deadline.is_some() => {
                 running.timeout();
             }
         }
     }
     info!("stopping: withdrawing every route");
-    tokio::select! {
-        () = running.stop() => info!("stopped"),
-        signal = signals.stop() => warn!(signal, "stopped at once, whoever has not heard it yet"),
+    drop(metrics);
+    let history = running.history().clone();
+    let how = tokio::select! {
+        () = running.stop() => {
+            info!("stopped");
+            "every neighbor was told"
+        }
+        signal = signals.stop() => {
+            warn!(signal, "stopped at once, whoever has not heard it yet");
+            "at once, whoever has not heard it yet"
+        }
+    };
+    // Those who write down what the sessions did have their turn.
+    tokio::task::yield_now().await;
+    history.add("stop", None, how);
+    if let Some(audit) = audit {
+        audit.finish();
     }
     Ok(())
+}
+
+/// From now on everything is written down, if it is to be.
+fn begin_audit(audit: Option<Audit>, history: &History) -> Result<Option<audit::Writer>, Failure> {
+    let Some(audit) = audit else { return Ok(None) };
+    let path = audit.file.display().to_string();
+    let writer =
+        audit::Writer::start(audit).map_err(|error| failed(format!("the audit file {path}: {error}")))?;
+    history.write_to(writer.sink());
+    info!(file = path, "audit");
+    Ok(Some(writer))
+}
+
+async fn serve_metrics(metrics: Option<&Metrics>) -> Result<Option<metrics::Server>, Failure> {
+    let Some(metrics) = metrics else { return Ok(None) };
+    let cannot = |error| failed(format!("cannot serve metrics: {error}"));
+    let (server, at) = metrics::Server::start(metrics).await.map_err(cannot)?;
+    info!(at, "metrics");
+    Ok(Some(server))
+}
+
+async fn next_asked(metrics: &mut Option<metrics::Server>) -> Option<metrics::Asked> {
+    match metrics {
+        Some(server) => server.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Without a deadline nobody looks at it.

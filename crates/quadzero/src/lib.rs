@@ -10,6 +10,7 @@
 //! ```
 
 pub mod api;
+mod audit;
 pub mod check;
 pub mod cli;
 pub mod config;
@@ -24,7 +25,9 @@ pub mod intent;
 pub mod lab;
 mod liveness;
 pub mod logging;
+mod metrics;
 pub mod probes;
+pub mod readiness;
 pub mod reload;
 pub mod router;
 pub mod running;

@@ -108,7 +108,18 @@ impl Plan {
     /// From what there is to `edge`, whose neighbors are to have `routes`.
     pub(crate) fn new(edge: &Edge, running: &Edge, now: &[Now<'_>], routes: &[Arc<RouteSet>]) -> Self {
         // What is not named here is in the neighbors, or in their routes.
-        let Edge { asn: _, router_id: _, listen, policy: _, neighbors, control, drain: _, probes } = edge;
+        let Edge {
+            asn: _,
+            router_id: _,
+            listen,
+            policy: _,
+            neighbors,
+            control,
+            drain: _,
+            metrics,
+            audit,
+            probes,
+        } = edge;
         let gone = now.iter().filter(|now| !neighbors.iter().any(|new| is_same(new, now.neighbor)));
         let mut steps: Vec<Step> = gone.map(Step::remove).collect();
         for (new, routes) in neighbors.iter().zip(routes) {
@@ -126,7 +137,14 @@ impl Plan {
             no_longer_listen: without(&running.listen, listen),
             neighbors: steps,
             probes: probe_steps(&running.probes, probes),
-            next_start: if *control == running.control { Vec::new() } else { vec!["control"] },
+            next_start: [
+                ("control", *control == running.control),
+                ("metrics", *metrics == running.metrics),
+                ("audit", *audit == running.audit),
+            ]
+            .into_iter()
+            .filter_map(|(table, is_same)| (!is_same).then_some(table))
+            .collect(),
         }
     }
 

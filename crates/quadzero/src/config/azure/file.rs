@@ -1,5 +1,6 @@
 //! The gateway's file as it is read.
 
+use crate::config::reach::Reach;
 use crate::config::reader::{Several, record};
 use crate::config::value::words;
 use ipnet::Ipv4Net;
@@ -24,12 +25,8 @@ record! {
 record! {
     /// `[api]`
     Api {
-        /// The address and port of HTTP.
-        optional listen: SocketAddr,
-        /// Or a Unix socket.
-        optional socket: String,
-        /// Whether other machines may ask.
-        optional allow_remote: bool,
+        /// Where.
+        flatten reach: Reach,
         /// Whether POST is answered as Azure does, by telling where the answer will be.
         optional long_running: bool,
     }

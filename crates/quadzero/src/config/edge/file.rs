@@ -1,7 +1,7 @@
 //! The edge's file as it is read: every key with its place, nothing checked across keys yet.
 
 use super::bfd::Bfd;
-use super::{condition, probe};
+use super::{condition, observe, probe};
 use crate::config::reader::record;
 use crate::config::value::{Pause, RestartAfter, words};
 use ipnet::IpNet;
@@ -33,6 +33,10 @@ record! {
         optional control: ControlKeys,
         /// How it leaves.
         optional drain: DrainKeys,
+        /// Where its metrics are served.
+        optional metrics: observe::MetricsKeys,
+        /// Where what happens is written down.
+        optional audit: observe::AuditKeys,
     }
 }
 

@@ -7,6 +7,7 @@ mod control;
 mod file;
 mod limits;
 mod neighbor;
+mod observe;
 mod probe;
 mod range;
 mod routes;
@@ -14,6 +15,7 @@ mod routes;
 pub use control::{Control, Drain};
 pub use file::AzureKind;
 pub(super) use file::File;
+pub use observe::{Audit, Metrics};
 pub use probe::{Probe, Subject};
 pub use range::Range;
 
@@ -50,6 +52,10 @@ pub struct Edge {
     pub control: Control,
     /// How it leaves.
     pub drain: Drain,
+    /// Where its metrics are served, if anywhere.
+    pub metrics: Option<Metrics>,
+    /// Where what happens is written down, if anywhere.
+    pub audit: Option<Audit>,
     /// What the policy's conditions rest on.
     pub probes: Vec<Probe>,
 }
@@ -104,6 +110,8 @@ impl File {
             neighbors,
             control: control::control(self, folder),
             drain: control::drain(self, out),
+            metrics: observe::metrics(self, folder, out),
+            audit: observe::audit(self, folder, out),
             probes: probes?,
         })
     }
