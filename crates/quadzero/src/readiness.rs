@@ -12,16 +12,22 @@ use std::sync::Arc;
 
 /// What an edge lacks to be ready, in words: nothing, if it is.
 pub fn lacks(running: &Running) -> Vec<String> {
+    lacking(running, &shown(running, None).unwrap_or_default()).collect()
+}
+
+/// The same, of neighbors as they were seen; the words are made as they are asked for.
+pub(crate) fn lacking<'a>(
+    running: &Running,
+    neighbors: &'a [Shown<'a>],
+) -> impl Iterator<Item = String> + use<'a> {
     let leaving = match running.intent().stage {
         _ if running.exits() => Some("the edge is leaving: it was told to exit"),
         Stage::Serving => None,
         Stage::Warning => Some("the edge is about to be drained: neighbors are told to use another way"),
         Stage::Drained => Some("the edge is drained: `quadzero undrain` takes it back"),
     };
-    let neighbors = shown(running, None).unwrap_or_default();
-    let lacking =
-        neighbors.iter().filter_map(|neighbor| Some(format!("{}: {}", name(neighbor), lack(neighbor)?)));
-    leaving.into_iter().map(str::to_owned).chain(lacking).collect()
+    let of = |neighbor| lack(neighbor).map(|lack| format!("{}: {lack}", name(neighbor)));
+    leaving.into_iter().map(str::to_owned).chain(neighbors.iter().filter_map(of))
 }
 
 fn name(Shown { config, .. }: &Shown<'_>) -> String {

@@ -7,7 +7,7 @@ use quadzero::config::Source;
 use std::collections::BTreeSet;
 
 /// A heading of the reference, and a file with an unknown key in that table.
-const TABLES: [(&str, &str); 23] = [
+const TABLES: [(&str, &str); 25] = [
     ("### `[bgp]`", "[bgp]\nzzzz = 1"),
     ("### `[[originate]]`", "[[originate]]\nzzzz = 1"),
     ("### `[[exception]]`", "[[exception]]\nzzzz = 1"),
@@ -18,6 +18,8 @@ const TABLES: [(&str, &str); 23] = [
     ("### `bfd` of a neighbor", "[neighbor-defaults]\nbfd = { zzzz = 1 }"),
     ("### `[control]`", "[control]\nzzzz = 1"),
     ("### `[drain]`", "[drain]\nzzzz = 1"),
+    ("### `[metrics]`", "[metrics]\nzzzz = 1"),
+    ("### `[audit]`", "[audit]\nzzzz = 1"),
     ("### `[gateway]`", "[gateway]\nzzzz = 1"),
     ("### `[[gateway.instance]]`", "[[gateway.instance]]\nzzzz = 1"),
     ("### `[[gateway.connection]]`", "[[gateway.connection]]\nzzzz = 1"),

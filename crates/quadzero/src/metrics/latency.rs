@@ -148,3 +148,129 @@ impl Losing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::{encoding::text::encode, registry::Registry};
+    use quadzero_codec::Attributes;
+    use quadzero_fsm::Counters;
+    use quadzero_rib::Route;
+
+    fn set(prefixes: &[&str]) -> Arc<RouteSet> {
+        let attributes = Arc::new(Attributes::default());
+        let route = |prefix: &&str| Route { prefix: prefix.parse().unwrap(), attributes: attributes.clone() };
+        Arc::new(RouteSet::new(prefixes.iter().map(route)))
+    }
+
+    /// A session by its two ends.
+    struct Session {
+        status: watch::Sender<Status>,
+        wanted: watch::Sender<Arc<RouteSet>>,
+    }
+
+    impl Session {
+        /// It was told the default and 10.0.0.0/8, and is to have that alone.
+        fn losing() -> (Self, Holder) {
+            let told = set(&["0.0.0.0/0", "10.0.0.0/8"]);
+            let (status, seen) = watch::channel(status(&told));
+            let (wanted, to_have) = watch::channel(set(&["10.0.0.0/8"]));
+            (Self { status, wanted }, Holder { status: seen, established: 1, told, wanted: to_have })
+        }
+
+        fn says(&self, prefixes: &[&str], in_sync: bool) {
+            let told = Some(set(prefixes));
+            self.status.send_modify(|status| *status = Status { told, in_sync, ..status.clone() });
+        }
+    }
+
+    fn status(told: &Arc<RouteSet>) -> Status {
+        Status {
+            state: State::Established,
+            since: Instant::now(),
+            negotiated: None,
+            last_down: None,
+            counters: Counters { established: 1, ..Counters::default() },
+            learned_version: 0,
+            prefixes_received: 0,
+            prefixes_sent: told.len(),
+            told: Some(told.clone()),
+            addresses: None,
+            in_sync: true,
+            gone: false,
+        }
+    }
+
+    /// How many, and their sum in seconds.
+    fn noted(latency: &Latency) -> (u64, f64) {
+        let mut registry = Registry::default();
+        registry.register("latency", "", latency.histogram.clone());
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+        (value("latency_count ").parse().unwrap(), value("latency_sum ").parse().unwrap())
+    }
+
+    /// Whoever has something to do does it.
+    async fn settle() {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_withdrawal_is_noted_when_the_last_session_has_written_it() {
+        let mut latency = Latency::default();
+        let ((first, a), (last, b)) = (Session::losing(), Session::losing());
+        latency.measure(Instant::now(), vec![a, b]);
+        settle().await;
+        assert_eq!((noted(&latency).0, latency.pending()), (0, 1), "in sync with what was wanted before");
+        first.says(&["10.0.0.0/8"], true);
+        // Made, and not written yet.
+        last.says(&["10.0.0.0/8"], false);
+        settle().await;
+        assert_eq!((noted(&latency).0, latency.pending()), (0, 1));
+        last.says(&["10.0.0.0/8"], true);
+        settle().await;
+        assert_eq!((noted(&latency).0, latency.pending()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_session_that_does_not_read_counts_until_it_is_cut_off() {
+        let mut latency = Latency::default();
+        let (session, holder) = Session::losing();
+        let long_ago = Instant::now() - std::time::Duration::from_secs(100);
+        latency.measure(long_ago, vec![holder]);
+        settle().await;
+        assert_eq!((noted(&latency).0, latency.pending()), (0, 1));
+        session.status.send_modify(|status| status.state = State::Idle);
+        settle().await;
+        assert_eq!((noted(&latency).0, latency.pending()), (1, 0));
+        assert!(noted(&latency).1 >= 100.0);
+    }
+
+    #[tokio::test]
+    async fn what_is_announced_again_before_it_was_withdrawn_is_no_withdrawal() {
+        let mut latency = Latency::default();
+        let (session, holder) = Session::losing();
+        latency.measure(Instant::now(), vec![holder]);
+        settle().await;
+        session.wanted.send_replace(set(&["0.0.0.0/0", "10.0.0.0/8"]));
+        settle().await;
+        assert_eq!((noted(&latency).0, latency.pending()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn who_loses_nothing_is_not_waited_for_and_measurements_are_so_many_at_once() {
+        let mut latency = Latency::default();
+        let (session, holder) = Session::losing();
+        session.wanted.send_replace(set(&["0.0.0.0/0", "10.0.0.0/8", "192.0.2.0/24"]));
+        latency.measure(Instant::now(), vec![holder]);
+        settle().await;
+        assert_eq!((noted(&latency).0, latency.pending()), (0, 0));
+        let sessions: Vec<_> = (0..=AT_ONCE).map(|_| Session::losing()).collect();
+        let (_kept, holders): (Vec<_>, Vec<_>) = sessions.into_iter().unzip();
+        holders.into_iter().for_each(|holder| latency.measure(Instant::now(), vec![holder]));
+        assert_eq!((latency.pending(), latency.unmeasured), (AT_ONCE, 1));
+    }
+}

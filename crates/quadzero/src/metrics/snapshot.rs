@@ -80,9 +80,11 @@ impl Snapshot {
             since: running.since(&template.condition),
         });
         let uptime = running.uptime();
+        let neighbors = shown(running, None).unwrap_or_default();
+        let is_ready = readiness::lacking(running, &neighbors).next().is_none();
         Self {
             taken: Instant::now(),
-            is_ready: readiness::lacks(running).is_empty(),
+            is_ready,
             stage: intent.stage,
             uptime,
             start: SystemTime::now()
@@ -93,7 +95,7 @@ impl Snapshot {
             reloads: running.reloads(),
             by_hand: [running.by_hand().announced.len(), running.by_hand().withdrawn.len()],
             audit_lost,
-            neighbors: shown(running, None).unwrap_or_default().into_iter().map(Neighbor::of).collect(),
+            neighbors: neighbors.into_iter().map(Neighbor::of).collect(),
             probes: probes.collect(),
             conditions: conditions.collect(),
             latency,
