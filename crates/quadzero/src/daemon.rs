@@ -4,7 +4,7 @@ use crate::api::{self, Serving};
 use crate::cli::{self, Failure};
 use crate::config::Source;
 use crate::config::azure::{Api, Deployment};
-use crate::config::edge::{Control, Edge};
+use crate::config::edge::{Audit, Control, Edge, Metrics};
 use crate::control::{self, Question, Server};
 use crate::forwarding;
 use crate::history::History;
@@ -13,6 +13,7 @@ use crate::ports;
 use crate::running::Running;
 use crate::sandbox::{self, Needs};
 use crate::systemd::{self, Manager};
+use crate::{audit, metrics};
 use quadzero_azure::gateway::{LearnedOrigin, LearnedRoute, Table};
 use quadzero_azure::speaker::Mock;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -51,9 +52,12 @@ pub fn run<G>(options: &cli::Run, log: impl FnOnce() -> Result<G, Failure>) -> R
     take_all_descriptors();
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
-        let signals = Signals::new()?;
+        let (signals, history) = (Signals::new()?, History::default());
+        let audit = begin_audit(edge.audit.clone(), &history)?;
+        let metrics = serve_metrics(edge.metrics.as_ref()).await?;
         forwarding::prepare(&edge).await;
-        be_edge(Running::start(edge, &options.config, sandbox, sockets)?, signals).await
+        let running = Running::start(edge, &options.config, history, sandbox, sockets)?;
+        be_edge(running, signals, audit, metrics).await
     });
     // A probe's look at a file whose server is gone hangs in the kernel for as long as that pleases.
     runtime.shutdown_background();
@@ -89,7 +93,12 @@ pub(crate) fn failed(error: impl Display) -> Failure {
 }
 
 /// The edge, until it has been told to leave and has left.
-async fn be_edge(mut running: Running, mut signals: Signals) -> Result<(), Failure> {
+async fn be_edge(
+    mut running: Running,
+    mut signals: Signals,
+    audit: Option<audit::Writer>,
+    mut metrics: Option<metrics::Server>,
+) -> Result<(), Failure> {
     let mut manager = Manager::new(running.history());
     let mut control = open_control(&running.edge().control, running.history())?;
     let Edge { asn, router_id, listen, neighbors, .. } = running.edge();
@@ -121,6 +130,9 @@ async fn be_edge(mut running: Running, mut signals: Signals) -> Result<(), Failu
                 manager.status(running.status());
             },
             health = running.probed() => running.follow(health),
+            Some(asked) = next_asked(&mut metrics) => {
+                metrics::answer(&mut running, audit.as_ref().map(audit::Writer::lost), asked);
+            }
             () = tokio::time::sleep_until(deadline.unwrap_or_else(far).into()), if deadline.is_some() => {
                 running.timeout();
             }
@@ -129,23 +141,72 @@ async fn be_edge(mut running: Running, mut signals: Signals) -> Result<(), Failu
             manager.stopping(running.edge().drain.wait, running.status());
         }
     }
+    drop(metrics);
+    leave(running, signals, manager, audit).await
+}
+
+/// The last words: to the neighbors, the kernel, and whoever reads what happened.
+async fn leave(
+    mut running: Running,
+    mut signals: Signals,
+    mut manager: Manager,
+    audit: Option<audit::Writer>,
+) -> Result<(), Failure> {
     // Whoever told it to leave has an answer coming, which the task of that connection writes.
     tokio::task::yield_now().await;
-    let restarts = running.restarts();
+    let (restarts, history) = (running.restarts(), running.history().clone());
     if !restarts {
         info!("stopping: withdrawing every route");
     }
     let kernel = running.leave_kernel();
-    tokio::select! {
+    let how = tokio::select! {
         never = manager.keep_turning() => match never {},
-        () = running.stop() => info!("stopped"),
-        signal = signals.stop() => warn!(signal, "stopped at once, whoever has not heard it yet"),
+        () = running.stop() => {
+            info!("stopped");
+            "every neighbor was told"
+        }
+        signal = signals.stop() => {
+            warn!(signal, "stopped at once, whoever has not heard it yet");
+            "at once, whoever has not heard it yet"
+        }
+    };
+    // Those who write down what the sessions did have their turn.
+    tokio::task::yield_now().await;
+    history.add("stop", None, if restarts { "to be started again" } else { how });
+    if let Some(audit) = audit {
+        audit.finish();
     }
     // Last: the way to the neighbors is one of the routes. The next start finds them, if it is to come at once.
     if let Some(kernel) = kernel.filter(|_| !restarts) {
         kernel.leave().await;
     }
     if restarts { Err(Failure::Restart) } else { Ok(()) }
+}
+
+/// From now on everything is written down, if it is to be.
+fn begin_audit(audit: Option<Audit>, history: &History) -> Result<Option<audit::Writer>, Failure> {
+    let Some(audit) = audit else { return Ok(None) };
+    let path = audit.file.display().to_string();
+    let writer =
+        audit::Writer::start(audit).map_err(|error| failed(format!("the audit file {path}: {error}")))?;
+    history.write_to(writer.sink());
+    info!(file = path, "audit");
+    Ok(Some(writer))
+}
+
+async fn serve_metrics(metrics: Option<&Metrics>) -> Result<Option<metrics::Server>, Failure> {
+    let Some(metrics) = metrics else { return Ok(None) };
+    let cannot = |error| failed(format!("cannot serve metrics: {error}"));
+    let (server, at) = metrics::Server::start(metrics).await.map_err(cannot)?;
+    info!(at, "metrics");
+    Ok(Some(server))
+}
+
+async fn next_asked(metrics: &mut Option<metrics::Server>) -> Option<metrics::Asked> {
+    match metrics {
+        Some(server) => server.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Without a deadline nobody looks at it.

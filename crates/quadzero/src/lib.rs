@@ -11,6 +11,7 @@
 //! ```
 
 pub mod api;
+mod audit;
 pub mod check;
 pub mod cli;
 pub mod config;
@@ -28,8 +29,10 @@ pub mod intent;
 pub mod lab;
 mod liveness;
 pub mod logging;
+mod metrics;
 mod ports;
 pub mod probes;
+pub mod readiness;
 pub mod reload;
 pub mod router;
 pub mod running;

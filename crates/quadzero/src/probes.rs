@@ -14,6 +14,7 @@ use quadzero_fsm::{Peer, State};
 use quadzero_policy::{Condition, Health, Policy, Probe, Verdict};
 use quadzero_probe::{Level, Outcome, Prober, Report, Reports};
 use std::collections::HashMap;
+use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -23,8 +24,10 @@ pub struct Probes {
     reports: watch::Receiver<Reports>,
     /// Tell how sessions are.
     _followers: JoinSet<()>,
-    /// Each condition, as it was last.
-    conditions: HashMap<Condition, Verdict>,
+    /// What nobody has looked at yet is unknown since then.
+    started: Instant,
+    /// Each condition, as it was last, and since when.
+    conditions: HashMap<Condition, (Verdict, Instant)>,
 }
 
 /// A condition that was otherwise before.
@@ -50,7 +53,12 @@ impl Probes {
         *self = Self::begin(edge, router, self.reports(), conditions);
     }
 
-    fn begin(edge: &Edge, router: &Router, before: Reports, conditions: HashMap<Condition, Verdict>) -> Self {
+    fn begin(
+        edge: &Edge,
+        router: &Router,
+        before: Reports,
+        conditions: HashMap<Condition, (Verdict, Instant)>,
+    ) -> Self {
         let (mut prober, mut followers) = (Prober::after(before), JoinSet::new());
         for probe in &edge.probes {
             let (name, parameters, disable) =
@@ -77,7 +85,13 @@ impl Probes {
     /// The same with probes that were started already, by whoever knows what they look at.
     pub fn with(prober: Prober) -> Self {
         let (followers, conditions) = (JoinSet::new(), HashMap::new());
-        Self { reports: prober.reports(), _prober: prober, _followers: followers, conditions }
+        let (reports, started) = (prober.reports(), Instant::now());
+        Self { reports, _prober: prober, _followers: followers, started, conditions }
+    }
+
+    /// Since when a condition is as it is.
+    pub(crate) fn since(&self, condition: &Condition) -> Instant {
+        self.conditions.get(condition).map_or(self.started, |(_, since)| *since)
     }
 
     /// What they say now.
@@ -108,11 +122,14 @@ impl Probes {
         for condition in policy.conditions() {
             let verdict = condition.verdict(health);
             let before = known.remove(condition).or_else(|| self.conditions.get(condition).copied());
-            if before.unwrap_or(Verdict::Unknown) != verdict {
+            let (was, since) = before.unwrap_or((Verdict::Unknown, self.started));
+            let turns_now = was != verdict;
+            if turns_now {
                 let because = condition.because(health);
                 turns.push(Turn { condition: condition.clone(), verdict, because });
             }
-            self.conditions.insert(condition.clone(), verdict);
+            let since = if turns_now { Instant::now() } else { since };
+            self.conditions.insert(condition.clone(), (verdict, since));
         }
         turns
     }

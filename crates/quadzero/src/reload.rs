@@ -118,6 +118,8 @@ impl Plan {
             neighbors,
             control,
             drain: _,
+            metrics,
+            audit,
             sandbox,
             files: _,
             probes,
@@ -141,10 +143,15 @@ impl Plan {
             neighbors: steps,
             probes: probe_steps(&running.probes, probes),
             kernel: *kernel != running.kernel,
-            next_start: [("control", *control != running.control), ("sandbox", *sandbox != running.sandbox)]
-                .into_iter()
-                .filter_map(|(table, changes)| changes.then_some(table))
-                .collect(),
+            next_start: [
+                ("control", *control == running.control),
+                ("metrics", *metrics == running.metrics),
+                ("audit", *audit == running.audit),
+                ("sandbox", *sandbox == running.sandbox),
+            ]
+            .into_iter()
+            .filter_map(|(table, is_same)| (!is_same).then_some(table))
+            .collect(),
         }
     }
 

@@ -1,8 +1,9 @@
 //! An edge at work: its speaker, its peers, and the routes that each of them is to have.
 
 use crate::config::edge::{Edge, Neighbor, Range};
-use crate::history::History;
+use crate::history::{Decided, Decision, History};
 use crate::liveness::{Liveness, Watched};
+use crate::metrics::Holder;
 use crate::ports::{self, Protocol};
 use crate::reload::{Action, Now, Plan, is_same};
 use ipnet::IpNet;
@@ -11,9 +12,10 @@ use quadzero_fsm::{Md5Key, Peer, PeerConfig, Speaker, State, hint};
 use quadzero_policy::Health;
 use quadzero_probe::Level;
 use quadzero_rib::RouteSet;
+use std::collections::HashSet;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
@@ -73,6 +75,8 @@ pub struct Member {
     pub peer: Option<Peer>,
     /// An operator has stopped it.
     pub stopped: bool,
+    /// Why it is to have what it is to have.
+    decided: Decided,
     /// What it is to have; without a sender, it could never change.
     wanted: watch::Sender<Arc<RouteSet>>,
 }
@@ -81,6 +85,16 @@ impl Member {
     /// What it is to have.
     pub fn wanted(&self) -> Arc<RouteSet> {
         self.wanted.borrow().clone()
+    }
+
+    /// Whether it was to have others.
+    fn is_to_have(&self, routes: Arc<RouteSet>, why: &Decision) -> bool {
+        let differs = !Arc::ptr_eq(&self.wanted.borrow(), &routes);
+        if differs {
+            why.clone_into(&mut self.decided.lock().unwrap_or_else(PoisonError::into_inner));
+            self.wanted.send_replace(routes);
+        }
+        differs
     }
 
     fn is_established(&self) -> bool {
@@ -162,7 +176,7 @@ impl Router {
         let (sender, wanted) = watch::channel(routes);
         let address = neighbor.peer.transport.remote;
         let failed = |source| StartError::key(address, source);
-        let config = neighbor.peer.clone();
+        let (config, decided) = (neighbor.peer.clone(), Decided::default());
         let peer = if let Some(Range { prefix, limit }) = neighbor.range {
             let range = quadzero_fsm::Range { prefix, limit, peer: config, wanted };
             self.speaker.add_range(range).map_err(failed)?;
@@ -172,10 +186,10 @@ impl Router {
             if let Some(parameters) = neighbor.bfd {
                 self.liveness.guard(&peer, parameters, watched)?;
             }
-            tokio::spawn(self.history.clone().follow(peer.clone()));
+            tokio::spawn(self.history.clone().follow(peer.clone(), decided.clone()));
             Some(peer)
         };
-        self.members.push(Member { neighbor, peer, stopped: false, wanted: sender });
+        self.members.push(Member { neighbor, peer, stopped: false, decided, wanted: sender });
         Ok(())
     }
 
@@ -191,12 +205,19 @@ impl Router {
 
     /// Every peer is to have nothing.
     pub(crate) fn withdraw(&self) {
-        self.publish(vec![Arc::default(); self.members.len()]);
+        self.publish(vec![Arc::default(); self.members.len()], &Decision::default());
     }
 
     /// Every peer is to have what the edge's file says while the probes are so. How many have other routes now.
     pub fn follow(&self, edge: &Edge, health: &Health) -> usize {
-        self.publish(plan(edge, health))
+        self.publish(plan(edge, health), &Decision::default())
+    }
+
+    /// Who has been told something, and what each is to have from now on.
+    pub(crate) fn holders(&self) -> Vec<Holder> {
+        let configured = self.members.iter().filter_map(|member| Some((member.peer.clone()?, member)));
+        let all = configured.chain(self.dynamic());
+        all.filter_map(|(peer, member)| Holder::new(peer, member.wanted.subscribe())).collect()
     }
 
     /// The neighbor of that name.
@@ -222,25 +243,21 @@ impl Router {
             let holds = ranges.filter(|member| member.neighbor.whose().contains(&address));
             holds.max_by_key(|member| member.neighbor.whose().prefix_len())
         };
-        let is_own = |peer: &Peer| {
-            let address = IpNet::from(peer.config().transport.remote.ip());
-            self.members.iter().any(|member| member.peer.is_some() && member.neighbor.whose() == address)
-        };
+        if self.members.iter().all(|member| member.peer.is_some()) {
+            return Vec::new();
+        }
+        let configured = self.members.iter().filter(|member| member.peer.is_some());
+        let own: HashSet<IpNet> = configured.map(|member| member.neighbor.whose()).collect();
+        let is_own = |peer: &Peer| own.contains(&peer.config().transport.remote.ip().into());
         let peers = self.speaker.peers().into_iter().filter(|peer| !is_own(peer));
         peers.filter_map(|peer| range_of(&peer).map(|member| (peer, member))).collect()
     }
 
-    /// Every neighbor is to have these routes from now on, in the order of [`Self::members`]. How many had others.
-    pub fn publish(&self, routes: Vec<Arc<RouteSet>>) -> usize {
+    /// Every neighbor is to have these routes from now on, in the order of [`Self::members`], for this reason. How many had others.
+    pub(crate) fn publish(&self, routes: Vec<Arc<RouteSet>>, why: &Decision) -> usize {
         let known: Vec<Arc<RouteSet>> = self.members.iter().map(Member::wanted).collect();
-        let changed = self.members.iter().zip(as_known(routes, &known)).filter(|(member, routes)| {
-            member.wanted.send_if_modified(|wanted| {
-                let differs = !Arc::ptr_eq(wanted, routes);
-                wanted.clone_from(routes);
-                differs
-            })
-        });
-        changed.count()
+        let members = self.members.iter().zip(as_known(routes, &known));
+        members.filter(|(member, routes)| member.is_to_have(routes.clone(), why)).count()
     }
 
     /// What it would take to become `edge`, whose neighbors are to have these routes.
@@ -270,7 +287,13 @@ impl Router {
     ///
     /// # Errors
     /// What the system does not do: everything is as it was.
-    pub fn apply(&mut self, plan: &Plan, edge: &Edge, routes: Vec<Arc<RouteSet>>) -> Result<(), StartError> {
+    pub(crate) fn apply(
+        &mut self,
+        plan: &Plan,
+        edge: &Edge,
+        routes: Vec<Arc<RouteSet>>,
+        why: &Decision,
+    ) -> Result<(), StartError> {
         let watched = self.prepare(plan, edge)?;
         let mut before = std::mem::take(&mut self.members);
         for member in
@@ -283,7 +306,11 @@ impl Router {
         for (i, (new, routes)) in edge.neighbors.iter().zip(as_known(routes, &known)).enumerate() {
             let whose = new.whose();
             match before.iter().position(|old| is_same(new, &old.neighbor)) {
-                Some(at) => self.change(before.swap_remove(at), new, plan, routes),
+                Some(at) => {
+                    let member = self.change(before.swap_remove(at), new, plan);
+                    member.is_to_have(routes, why);
+                    self.members.push(member);
+                }
                 None => {
                     if let Err(error) = self.add(new.clone(), routes, watched[i].take()) {
                         error!(%whose, %error, "cannot be added");
@@ -335,7 +362,7 @@ impl Router {
         while self.leaving.try_join_next().is_some() {}
     }
 
-    fn change(&mut self, mut member: Member, new: &Neighbor, plan: &Plan, routes: Arc<RouteSet>) {
+    fn change(&mut self, mut member: Member, new: &Neighbor, plan: &Plan) -> Member {
         let whose = new.whose();
         if let Some(step) = plan.step(whose) {
             let key = new.peer.transport.md5.as_ref();
@@ -360,12 +387,7 @@ impl Router {
             }
         }
         member.neighbor = new.clone();
-        member.wanted.send_if_modified(|wanted| {
-            let differs = !Arc::ptr_eq(wanted, &routes);
-            *wanted = routes;
-            differs
-        });
-        self.members.push(member);
+        member
     }
 
     /// Withdraws everything, tells every peer why (RFC 9003), and returns when the connections are closed.

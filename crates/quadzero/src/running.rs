@@ -15,8 +15,9 @@ use crate::config::Source;
 use crate::config::edge::Edge;
 use crate::daemon::failed;
 use crate::forwarding::Forwarding;
-use crate::history::History;
+use crate::history::{Decision, History};
 use crate::intent::{Announcement, Asked, ByHand, Intent, Stage};
+use crate::metrics::{Latency, Reloads};
 use crate::probes::{Probes, Turn, foresee};
 use crate::reload::Plan;
 use crate::router::{Member, Router};
@@ -24,15 +25,18 @@ use crate::sandbox::{Needs, Sandbox};
 use ipnet::IpNet;
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::{Peer, State};
-use quadzero_policy::{Health, Verdict};
+use quadzero_policy::{Condition, Health, Verdict};
 use quadzero_probe::Reports;
 use quadzero_rib::RouteSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
+
+/// Who takes a reload back.
+const UNCONFIRMED: &str = "the reload that was not confirmed";
 
 /// An edge that runs.
 pub struct Running {
@@ -57,6 +61,11 @@ pub struct Running {
     /// The last file was not taken.
     refused: bool,
     sandbox: Option<Sandbox>,
+    /// When a neighbor was to have other routes last.
+    changed: Instant,
+    reloads: Reloads,
+    /// Of no use to anybody without metrics.
+    latency: Option<Latency>,
 }
 
 /// A reload that somebody has yet to confirm.
@@ -81,10 +90,10 @@ impl Running {
     pub(crate) fn start(
         edge: Edge,
         path: &Path,
+        history: History,
         sandbox: Option<Sandbox>,
         sockets: Vec<TcpListener>,
     ) -> Result<Self, Failure> {
-        let history = History::default();
         let by_hand = kept(edge.control.keep.as_deref()).map_err(failed)?;
         let health = foresee(&edge, &Reports::new());
         let kept =
@@ -95,6 +104,7 @@ impl Running {
         let probes = Probes::start(&edge, &router);
         let forwarding = Forwarding::start(&edge, &router);
         history.add("start", None, format!("{} neighbors", edge.neighbors.len()));
+        let latency = edge.metrics.as_ref().map(|_| Latency::default());
         Ok(Self {
             path: path.to_owned(),
             edge,
@@ -112,6 +122,9 @@ impl Running {
             unconfirmed: None,
             refused: false,
             sandbox,
+            changed: Instant::now(),
+            reloads: Reloads::default(),
+            latency,
         })
     }
 
@@ -148,6 +161,29 @@ impl Running {
     /// What has happened.
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// Since when a condition is as it is.
+    pub(crate) fn since(&self, condition: &Condition) -> Instant {
+        self.probes.since(condition)
+    }
+
+    /// When a neighbor was to have other routes last.
+    pub(crate) const fn changed(&self) -> Instant {
+        self.changed
+    }
+
+    pub(crate) const fn reloads(&self) -> Reloads {
+        self.reloads
+    }
+
+    pub(crate) fn latency_mut(&mut self) -> Option<&mut Latency> {
+        self.latency.as_mut()
+    }
+
+    /// It leaves for good, and takes nothing back.
+    pub(crate) const fn exits(&self) -> bool {
+        self.exits
     }
 
     /// For how long it has been running.
@@ -207,16 +243,28 @@ impl Running {
 
     /// First acts, and then says so: the telling is in no hurry.
     pub(crate) fn follow(&mut self, health: Health) {
-        self.intent.health = health;
-        let neighbors = self.publish();
+        let before = std::mem::replace(&mut self.intent.health, health);
+        let holders = self.latency.as_ref().map(|_| self.router.holders());
+        let why = Decision::default();
+        let neighbors = self.publish(&why);
+        if let (Some(latency), Some(holders)) = (&mut self.latency, holders)
+            && neighbors > 0
+        {
+            let names = self.edge.probes.iter().map(|probe| &probe.name);
+            let heard = names.filter_map(|name| heard(&before, &self.intent.health, name)).min();
+            latency.measure(heard.unwrap_or_else(Instant::now), holders);
+        }
+        let mut turned = Vec::new();
         for Turn { condition, verdict, because } in
             self.probes.turns(&self.intent.policy, &self.intent.health)
         {
             let holds = verdict == Verdict::Holds;
             info!(%condition, holds, reason = %because, neighbors, "condition changed");
             let text = format!("{condition} {}: {because}", if holds { "holds" } else { "does not hold" });
-            self.history.add("condition", None, text);
+            self.history.add("condition", None, text.as_str());
+            turned.push(text);
         }
+        let _nobody_else_has = why.set(turned.join("; "));
     }
 
     // Leaving.
@@ -224,11 +272,6 @@ impl Running {
     /// Nothing is left to be done but to say good-bye.
     pub(crate) const fn has_left(&self) -> bool {
         self.has_left
-    }
-
-    /// It leaves for good.
-    pub(crate) const fn exits(&self) -> bool {
-        self.exits
     }
 
     /// SIGTERM or SIGINT; the second one does not wait.
@@ -306,7 +349,11 @@ impl Running {
 
     fn enter(&mut self, stage: Stage) {
         self.intent.stage = stage;
-        self.publish();
+        self.publish(&decision(match stage {
+            Stage::Serving => "we stay",
+            Stage::Warning => "we are about to leave",
+            Stage::Drained => "we are drained",
+        }));
     }
 
     fn is_any_up(&self) -> bool {
@@ -316,9 +363,13 @@ impl Running {
     }
 
     /// How many neighbors have other routes now.
-    fn publish(&mut self) -> usize {
+    fn publish(&mut self, why: &Decision) -> usize {
         let routes = self.intent.plan(self.router.members().iter().map(|member| &member.neighbor));
-        self.router.publish(routes)
+        let neighbors = self.router.publish(routes, why);
+        if neighbors > 0 {
+            self.changed = Instant::now();
+        }
+        neighbors
     }
 
     /// The kernel's routes, as they are now: to be let go of when the neighbors have been told.
@@ -376,15 +427,17 @@ impl Running {
         if self.unconfirmed.is_some() {
             return Err("the last reload waits for `quadzero confirm`".into());
         }
-        let done = self.draft().and_then(|draft| self.carry_out(draft));
+        let done = self.draft().and_then(|draft| self.carry_out(draft, by));
         self.refused = done.is_err();
         match done {
             Ok((plan, before)) => {
+                self.reloads.ok += 1;
                 self.note(by, &plan);
                 self.unconfirmed = confirm.map(|time| Unconfirmed { before, until: Instant::now() + time });
                 Ok(plan)
             }
             Err(why) => {
+                self.reloads.refused += 1;
                 let first = why.lines().next().unwrap_or_default();
                 self.history.add("reload-refused", None, format!("by {by}: {first}"));
                 Err(why)
@@ -393,9 +446,13 @@ impl Running {
     }
 
     /// What was done, and the configuration of before.
-    fn carry_out(&mut self, draft: Draft) -> Result<(Plan, Edge), String> {
+    fn carry_out(&mut self, draft: Draft, by: &str) -> Result<(Plan, Edge), String> {
         let Draft { edge, intent, routes, plan } = draft;
-        self.router.apply(&plan, &edge, routes).map_err(|error| error.to_string())?;
+        let why = decision(format!("the file was read again: {by}"));
+        self.router.apply(&plan, &edge, routes, &why).map_err(|error| error.to_string())?;
+        if plan.neighbors.iter().any(|step| step.announced_total + step.withdrawn_total > 0) {
+            self.changed = Instant::now();
+        }
         self.intent = intent;
         self.probes.restart(&edge, &self.router);
         let before = std::mem::replace(&mut self.edge, edge);
@@ -428,8 +485,8 @@ impl Running {
     fn roll_back(&mut self) {
         let Some(Unconfirmed { before, .. }) = self.unconfirmed.take() else { return };
         warn!("the reload was not confirmed: everything is as it was before it");
-        match self.draft_of(before).and_then(|draft| self.carry_out(draft)) {
-            Ok((plan, _)) => self.note("the reload that was not confirmed", &plan),
+        match self.draft_of(before).and_then(|draft| self.carry_out(draft, UNCONFIRMED)) {
+            Ok((plan, _)) => self.note(UNCONFIRMED, &plan),
             Err(why) => {
                 error!("the configuration of before cannot be had again: {why}");
                 self.history.add("reload-refused", None, format!("going back: {why}"));
@@ -489,7 +546,7 @@ impl Running {
             keep(path, &by_hand).map_err(|error| format!("{}: {error}", path.display()))?;
         }
         (self.by_hand, self.intent) = (by_hand, intent);
-        self.publish();
+        self.publish(&decision(format!("by hand: {text}")));
         info!("by hand: {text}");
         self.history.add("by-hand", None, text);
         Ok(())
@@ -539,6 +596,16 @@ impl Running {
         peer.reset(Notification::shutdown(ErrorCode::CEASE_ADMINISTRATIVE_RESET, text));
         Ok(())
     }
+}
+
+fn decision(why: impl Into<String>) -> Decision {
+    Arc::new(OnceLock::from(why.into()))
+}
+
+/// When a probe was heard that says something else now.
+fn heard(before: &Health, now: &Health, name: &str) -> Option<Instant> {
+    let (before, now) = (before.of(name), now.of(name));
+    now.since.filter(|_| now.state != before.state)
 }
 
 /// A neighbor is known by its name, and by its address.

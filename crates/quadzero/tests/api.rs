@@ -427,7 +427,7 @@ async fn a_socket_is_its_owners_alone_and_is_gone_afterwards() {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let names = lab.show(&["gateways", "--query", "value[].name", "-o", "tsv"]).await;
     assert_eq!(names, "gw\n");
-    let busy = api::bind(&quadzero::config::azure::At::Unix(path.clone())).await;
+    let busy = api::bind(&quadzero::config::At::Unix(path.clone())).await;
     assert!(busy.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse), "somebody listens there");
     lab._serving.abort();
     let gone = async {

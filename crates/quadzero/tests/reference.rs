@@ -21,6 +21,8 @@ const TABLES: &[(&str, &str)] = &[
     ("### `[kernel]`", "[kernel]\nzzzz = 1"),
     ("### `tunnel` of a neighbor", "[neighbor-defaults]\ntunnel = { zzzz = 1 }"),
     ("### `[sandbox]`", "[sandbox]\nzzzz = 1"),
+    ("### `[metrics]`", "[metrics]\nzzzz = 1"),
+    ("### `[audit]`", "[audit]\nzzzz = 1"),
     ("### `[gateway]`", "[gateway]\nzzzz = 1"),
     ("### `[[gateway.instance]]`", "[[gateway.instance]]\nzzzz = 1"),
     ("### `[[gateway.connection]]`", "[[gateway.connection]]\nzzzz = 1"),

@@ -1,6 +1,6 @@
 //! Where the API is reached, and by how many at once.
 
-use crate::config::azure::At;
+use crate::config::At;
 use axum::Router;
 use axum::serve::Listener;
 use rustix::fs::Mode;
@@ -77,7 +77,7 @@ impl Listening {
         }
     }
 
-    pub(super) async fn serve(self, router: Router) -> io::Result<()> {
+    pub(crate) async fn serve(self, router: Router) -> io::Result<()> {
         match self {
             Self::Tcp(listener) => axum::serve(Limited::new(listener), router).await,
             Self::Unix(listener, _file) => axum::serve(Limited::new(listener), router).await,

@@ -101,7 +101,7 @@ fn json(status: StatusCode, body: &serde_json::Value) -> Response {
 }
 
 /// A browser says where the page is from that asks; one that was led here by DNS calls us by a name.
-fn of_browser(headers: &HeaderMap) -> bool {
+pub(crate) fn of_browser(headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,

@@ -14,6 +14,7 @@ pub mod azure;
 mod diagnostic;
 pub mod edge;
 mod input;
+mod reach;
 mod reader;
 pub mod scenario;
 pub mod schema;
@@ -21,6 +22,7 @@ mod secret;
 mod value;
 
 pub use diagnostic::{Diagnostic, Position, Severity, Source, Span};
+pub use reach::At;
 
 use azure::Deployment;
 use edge::Edge;
@@ -73,6 +75,8 @@ impl Kind {
                 "control",
                 "drain",
                 "sandbox",
+                "metrics",
+                "audit",
             ],
         }
     }
@@ -282,6 +286,10 @@ fn shortened(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 /// The value without its place.
 fn get<T: Clone>(value: &Option<Spanned<T>>) -> Option<T> {
     value.as_ref().map(|value| value.get_ref().clone())
+}
+
+fn span<T>(value: &Option<Spanned<T>>) -> Option<Span> {
+    value.as_ref().map(Spanned::span)
 }
 
 /// Turns the words of another crate, `what is wrong: what to do`, into a diagnostic with a hint.

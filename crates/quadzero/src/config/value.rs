@@ -201,6 +201,45 @@ fn duration(text: &str) -> Option<Duration> {
     }
 }
 
+/// Octets of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size(pub(super) u64);
+
+impl Value for Size {
+    fn example() -> String {
+        "\"10MiB\"".to_owned()
+    }
+
+    fn read(node: &Node<'_>, out: &mut Vec<Diagnostic>) -> Option<Self> {
+        let how = "octets (65536), or a text like \"64KiB\", \"10MiB\", \"1GiB\"";
+        let found = match node.get_ref() {
+            DeValue::Integer(_) => integer(node).and_then(|n| u64::try_from(n).ok()),
+            DeValue::String(text) => size(text),
+            _ => {
+                out.push(wrong_type(node, "a size").hint(how));
+                return None;
+            }
+        };
+        take(node, out, found.map(Self).ok_or_else(|| Problem::new("not a size", how)))
+    }
+
+    fn schema(_: &mut Schemas) -> Schema {
+        any_of([integers(0, i64::MAX.into()), pattern(r"^[0-9]+\s*(KiB|MiB|GiB)$")])
+    }
+}
+
+/// `64KiB`, `10MiB`, `1GiB`.
+fn size(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let shift = match unit.trim_start() {
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
 /// A wait after which something is tried again, or `"never"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RestartAfter(pub(super) Option<Duration>);

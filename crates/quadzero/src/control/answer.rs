@@ -12,8 +12,13 @@ const RESET: &str = "reset by the operator";
 const LONGEST_CONFIRM: u64 = 24 * 60 * 60;
 
 /// Answers.
-pub(crate) fn answer(running: &mut Running, Question { request, reply }: Question) {
-    let answer = if changes(&request) { change(running, request) } else { look(running, request) };
+pub(crate) fn answer(running: &mut Running, Question { request, uid, reply }: Question) {
+    let history = running.history().clone();
+    let answer = if changes(&request) {
+        history.served(uid, || change(running, request))
+    } else {
+        look(running, request)
+    };
     let _who_asked_has_hung_up = reply.send(answer);
 }
 

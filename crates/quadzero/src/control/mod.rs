@@ -18,6 +18,7 @@ mod view;
 pub(crate) use answer::answer;
 pub use client::{Client, follow};
 pub use server::{Question, Server};
+pub(crate) use view::{Shown, shown};
 
 use crate::config::edge::Control;
 use crate::intent::Asked;

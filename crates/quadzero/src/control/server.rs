@@ -32,6 +32,8 @@ const SPEAKS_WITHIN: Duration = Duration::from_secs(60);
 pub struct Question {
     /// What is wanted.
     pub request: Request,
+    /// The user who wants it.
+    pub uid: u32,
     /// The answer, or why there is none.
     pub reply: oneshot::Sender<Result<Value, String>>,
 }
@@ -111,11 +113,13 @@ async fn accept_all(listener: UnixListener, questions: mpsc::Sender<Question>, h
         let accepted = listener.accept().await;
         while clients.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, _)) if !is_ours(&stream) => debug!("control: another user is refused"),
-            Ok((stream, _)) if clients.len() >= CLIENTS => drop(stream),
-            Ok((stream, _)) => {
-                clients.spawn(Client::new(stream, questions.clone(), history.clone()).serve());
-            }
+            Ok((stream, _)) => match user_of(&stream) {
+                None => debug!("control: another user is refused"),
+                Some(_) if clients.len() >= CLIENTS => drop(stream),
+                Some(uid) => {
+                    clients.spawn(Client::new(stream, uid, questions.clone(), history.clone()).serve());
+                }
+            },
             Err(error) => {
                 warn!(%error, "control: cannot accept");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -124,23 +128,26 @@ async fn accept_all(listener: UnixListener, questions: mpsc::Sender<Question>, h
     }
 }
 
-/// The mode of the socket says so already; but a path may be given to somewhere that does not keep modes.
-fn is_ours(stream: &UnixStream) -> bool {
+/// Who it is, if it is our own user or root. The mode of the socket lets nobody else in already; but a path may be given to somewhere
+/// that does not keep modes.
+fn user_of(stream: &UnixStream) -> Option<u32> {
     let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+    let uid = stream.peer_cred().ok()?.uid();
+    (uid == own || uid == 0).then_some(uid)
 }
 
 struct Client {
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
+    uid: u32,
     questions: mpsc::Sender<Question>,
     history: History,
 }
 
 impl Client {
-    fn new(stream: UnixStream, questions: mpsc::Sender<Question>, history: History) -> Self {
+    fn new(stream: UnixStream, uid: u32, questions: mpsc::Sender<Question>, history: History) -> Self {
         let (reader, writer) = stream.into_split();
-        Self { reader: BufReader::new(reader), writer, questions, history }
+        Self { reader: BufReader::new(reader), writer, uid, questions, history }
     }
 
     /// Until it hangs up, or does what it may not.
@@ -167,7 +174,7 @@ impl Client {
 
     async fn ask(&self, request: Request) -> Value {
         let (reply, answer) = oneshot::channel();
-        if self.questions.send(Question { request, reply }).await.is_err() {
+        if self.questions.send(Question { request, uid: self.uid, reply }).await.is_err() {
             return error("quadzero is stopping");
         }
         match answer.await {
@@ -274,7 +281,7 @@ mod tests {
     async fn answered(octets: &[u8]) -> String {
         let (client, server) = UnixStream::pair().unwrap();
         let (questions, mut asked) = mpsc::channel(1);
-        tokio::spawn(Client::new(server, questions, History::default()).serve());
+        tokio::spawn(Client::new(server, 0, questions, History::default()).serve());
         tokio::spawn(async move {
             let question: Question = asked.recv().await.unwrap();
             question.reply.send(Ok(json!(format!("{:?}", question.request)))).unwrap();
@@ -311,7 +318,7 @@ mod tests {
         let (client, server) = UnixStream::pair().unwrap();
         let (questions, _asked) = mpsc::channel(1);
         let history = History::default();
-        let serving = tokio::spawn(Client::new(server, questions, history.clone()).serve());
+        let serving = tokio::spawn(Client::new(server, 0, questions, history.clone()).serve());
         let (mut reader, mut writer) = client.into_split();
         writer.write_all(b"{\"version\":1,\"request\":\"watch\"}\n").await.unwrap();
         let mut first = [0; 1];

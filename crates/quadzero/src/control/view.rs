@@ -20,15 +20,15 @@ use std::time::Instant;
 const ROUTES: usize = 20_000;
 
 /// A neighbor with a peer, or one of a range.
-struct Shown<'a> {
-    peer: Peer,
-    member: &'a Member,
-    config: Arc<PeerConfig>,
-    status: Status,
+pub(crate) struct Shown<'a> {
+    pub(crate) peer: Peer,
+    pub(crate) member: &'a Member,
+    pub(crate) config: Arc<PeerConfig>,
+    pub(crate) status: Status,
 }
 
 /// Everybody there is; with a name, those that are called so.
-fn shown<'a>(running: &'a Running, name: Option<&str>) -> Result<Vec<Shown<'a>>, String> {
+pub(crate) fn shown<'a>(running: &'a Running, name: Option<&str>) -> Result<Vec<Shown<'a>>, String> {
     let router = running.router();
     let configured = router.members().iter().filter_map(|member| Some((member.peer.clone()?, member)));
     let mut dynamic = router.dynamic();

@@ -14,6 +14,7 @@
 
 mod calls;
 
+use crate::config::At;
 use crate::config::edge::{Edge, Subject};
 use crate::control;
 use crate::ports::PRIVILEGED;
@@ -57,9 +58,16 @@ impl Needs {
                 .iter()
                 .cloned()
                 .chain(edge.control.keep.as_deref().map(folder_of))
+                .chain(edge.audit.as_ref().map(|audit| folder_of(&audit.file)))
                 .collect(),
         };
-        if edge.listen.iter().any(|address| (1..PRIVILEGED).contains(&address.port())) {
+        let mut listen = edge.listen.clone();
+        match edge.metrics.as_ref().map(|metrics| &metrics.at) {
+            Some(At::Tcp(address)) => listen.push(*address),
+            Some(At::Unix(path)) => needs.writes.push(folder_of(path)),
+            None => {}
+        }
+        if listen.iter().any(|address| (1..PRIVILEGED).contains(&address.port())) {
             needs.capabilities |= CapabilitySet::NET_BIND_SERVICE;
         }
         if edge.kernel.is_some() {

@@ -1,6 +1,7 @@
 //! The gateway's file as it is read.
 
 use crate::config::diagnostic::Diagnostic;
+use crate::config::reach::Reach;
 use crate::config::reader::{Node, Several, Value, record};
 use crate::config::schema::{self, Schema, Schemas, any_of};
 use crate::config::value::{Problem, text, words};
@@ -26,12 +27,8 @@ record! {
 record! {
     /// `[api]`
     Api {
-        /// The address and port of HTTP.
-        optional listen: SocketAddr,
-        /// Or a Unix socket.
-        optional socket: String,
-        /// Whether other machines may ask.
-        optional allow_remote: bool,
+        /// Where.
+        flatten reach: Reach,
         /// Whether POST is answered as Azure does, by telling where the answer will be.
         optional long_running: bool,
     }

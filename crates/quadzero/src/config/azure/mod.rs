@@ -10,13 +10,13 @@ mod gateway;
 mod place;
 mod vnet;
 
-pub use api::{Api, At};
+pub use api::Api;
 pub(super) use file::File;
 
 use super::diagnostic::{Diagnostic, Span};
 use super::edge::{breach, unique};
-use super::get;
 use super::reader::{Record, closest};
+use super::{get, span};
 use quadzero_azure::config::{Azure, Gateway, Vnet};
 use quadzero_azure::rules;
 use quadzero_azure::speaker::Endpoints;
@@ -150,8 +150,4 @@ fn unknown<'a, T>(
 
 fn plain<T: Clone>(list: &Option<Spanned<Vec<Spanned<T>>>>) -> Vec<T> {
     list.iter().flat_map(|list| list.get_ref()).map(|value| value.get_ref().clone()).collect()
-}
-
-fn span<T>(value: &Option<Spanned<T>>) -> Option<Span> {
-    value.as_ref().map(Spanned::span)
 }

@@ -1,7 +1,7 @@
 //! The edge's file as it is read: every key with its place, nothing checked across keys yet.
 
 use super::bfd::Bfd;
-use super::{condition, probe};
+use super::{condition, observe, probe};
 use crate::config::reader::record;
 use crate::config::value::{Pause, RestartAfter, words};
 use ipnet::IpNet;
@@ -37,6 +37,10 @@ record! {
         optional kernel: KernelKeys,
         /// What it may do.
         optional sandbox: SandboxKeys,
+        /// Where its metrics are served.
+        optional metrics: observe::MetricsKeys,
+        /// Where what happens is written down.
+        optional audit: observe::AuditKeys,
     }
 }
 

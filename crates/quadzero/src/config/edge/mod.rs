@@ -8,6 +8,7 @@ mod file;
 mod kernel;
 mod limits;
 mod neighbor;
+mod observe;
 mod probe;
 mod range;
 mod routes;
@@ -15,6 +16,7 @@ mod routes;
 pub use control::{Control, Drain, Sandbox};
 pub use file::AzureKind;
 pub(super) use file::File;
+pub use observe::{Audit, Metrics};
 pub use probe::{Probe, Subject};
 pub use range::Range;
 
@@ -52,6 +54,10 @@ pub struct Edge {
     pub control: Control,
     /// How it leaves.
     pub drain: Drain,
+    /// Where its metrics are served, if anywhere.
+    pub metrics: Option<Metrics>,
+    /// Where what happens is written down, if anywhere.
+    pub audit: Option<Audit>,
     /// What the policy's conditions rest on.
     pub probes: Vec<Probe>,
     /// What the kernel is to have of what is learned; `None`: nothing.
@@ -115,6 +121,8 @@ impl File {
             neighbors,
             control: control::control(self, folder),
             drain: control::drain(self, out),
+            metrics: observe::metrics(self, folder, out),
+            audit: observe::audit(self, folder, out),
             probes: probes?,
             kernel,
             sandbox: control::sandbox(self, folder),
