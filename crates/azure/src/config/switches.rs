@@ -42,6 +42,8 @@ pub struct Switches {
     /// Whether the four-octet AS capability is offered: Route Server does (FRR-RS F), and a gateway's ASN is of
     /// 32 bits.
     pub four_octet_as: bool,
+    /// How long before maintenance a router of ExpressRoute announces with a longer path (ER-HA D; how long, U).
+    pub maintenance_warning: Duration,
     /// How long planned maintenance takes an instance away: 10 to 15 s (row 22, HA D).
     pub planned_outage: Duration,
     /// How long a failure takes an instance away: 60 to 90 s (row 22, HA D).
@@ -61,6 +63,7 @@ impl Default for Switches {
             connect_retry: Duration::from_secs(120),
             ttl: 64,
             four_octet_as: true,
+            maintenance_warning: Duration::from_secs(60),
             planned_outage: Duration::from_secs(15),
             unplanned_outage: Duration::from_secs(90),
             time_scale: 1,

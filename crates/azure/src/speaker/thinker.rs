@@ -2,11 +2,11 @@
 
 use super::Session;
 use super::limits::{Burst, Hearing, excess};
-use crate::config::{Azure, SessionId};
+use crate::config::{Azure, MICROSOFT_ASN, SessionId};
 use crate::gateway::kind::Counted;
 use crate::gateway::{Heard, Refused, Table};
-use quadzero_codec::{ErrorCode, Notification};
-use quadzero_rib::RouteSet;
+use quadzero_codec::{Attributes, ErrorCode, Notification};
+use quadzero_rib::{Route, RouteSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -99,7 +99,9 @@ impl Thinker {
         let heard: Vec<Heard> = hearings.into_iter().map(|hearing| hearing.heard).collect();
         let table = Table::new(self.azure.clone(), &heard);
         for (session, wanted) in self.sessions.iter().zip(&self.wanted) {
-            let routes = Arc::new(table.announced(session.id));
+            let routes = table.announced(session.id);
+            let warns = session.warns.load(Ordering::Relaxed);
+            let routes = Arc::new(if warns { lengthened(&routes) } else { routes });
             wanted.send_if_modified(|told| {
                 let changed = **told != *routes;
                 *told = routes;
@@ -233,4 +235,14 @@ impl Thinker {
         }
         self.think();
     }
+}
+
+/// The same with a longer path: how much longer, no source says.
+fn lengthened(routes: &RouteSet) -> RouteSet {
+    let longer = |route: &Route| {
+        let as_path = route.attributes.as_path.prepended(MICROSOFT_ASN, 2);
+        let attributes = Arc::new(Attributes { as_path, ..Attributes::clone(&route.attributes) });
+        Route { prefix: route.prefix, attributes }
+    };
+    routes.iter().map(longer).collect()
 }

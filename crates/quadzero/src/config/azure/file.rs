@@ -75,6 +75,8 @@ record! {
         optional keep_communities: bool,
         /// How long a session stays down that brought too many prefixes.
         optional limit_penalty: Duration,
+        /// How long before it a router of ExpressRoute announces with a longer path.
+        optional maintenance_warning: Duration,
         /// How long maintenance takes.
         optional planned_outage: Duration,
         /// How long a failure takes.

@@ -70,7 +70,7 @@ fn misplaced(span: Span, key: &str, keys: &file::Gateway, out: &mut Vec<Diagnost
 
 type KeyOfKinds = (&'static str, Option<Span>, &'static [GatewayKind]);
 
-fn keys_of_some_kinds(keys: &file::Gateway) -> [KeyOfKinds; 13] {
+fn keys_of_some_kinds(keys: &file::Gateway) -> [KeyOfKinds; 14] {
     use GatewayKind::{ExpressRoute, RouteServer, VirtualWan, Vpn};
     let first = |instances: &[file::Instance]| instances.first().map(Record::span);
     [
@@ -86,6 +86,7 @@ fn keys_of_some_kinds(keys: &file::Gateway) -> [KeyOfKinds; 13] {
         ("router", span(&keys.router), &[VirtualWan]),
         ("hold-time", span(&keys.hold_time), &[Vpn, RouteServer, VirtualWan]),
         ("hub", span(&keys.hub), &[ExpressRoute]),
+        ("maintenance-warning", span(&keys.maintenance_warning), &[ExpressRoute]),
         ("instance", first(&keys.instance), &[Vpn, RouteServer, VirtualWan]),
     ]
 }
@@ -214,6 +215,7 @@ fn switches(keys: &file::Gateway) -> Switches {
         compare_med: get(&keys.compare_med).unwrap_or(default.compare_med),
         keep_communities: get(&keys.keep_communities).unwrap_or(default.keep_communities),
         limit_penalty: get(&keys.limit_penalty).unwrap_or(default.limit_penalty),
+        maintenance_warning: get(&keys.maintenance_warning).unwrap_or(default.maintenance_warning),
         planned_outage: get(&keys.planned_outage).unwrap_or(default.planned_outage),
         unplanned_outage: get(&keys.unplanned_outage).unwrap_or(default.unplanned_outage),
         time_scale: get(&keys.time_scale).unwrap_or(default.time_scale),
