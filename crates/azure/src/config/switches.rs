@@ -29,6 +29,8 @@ pub struct Switches {
     pub hold_time: HoldTimeBehaviour,
     /// Row 13 of azure.md §8.
     pub system_default: SystemDefault,
+    /// How long a default that is new is listed twice, while Azure converges: minutes, sometimes (row 13, LAB-DEF F).
+    pub converging: Duration,
     /// Whether MED decides between paths of equal length. Off: equal AS_PATHs share the traffic (row 23).
     pub compare_med: bool,
     /// Whether transit routes of a VPN gateway keep their communities. Off: none were seen (row 24, LAB-BGP F).
@@ -57,6 +59,7 @@ impl Default for Switches {
         Self {
             hold_time: HoldTimeBehaviour::default(),
             system_default: SystemDefault::default(),
+            converging: Duration::ZERO,
             compare_med: false,
             keep_communities: false,
             limit_penalty: Duration::from_secs(60),

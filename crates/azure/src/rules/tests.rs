@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{NextHopType, SecurityRule, Target};
+use crate::config::{Azure, Link, NextHopType, SecurityRule, Target};
 use crate::testing::{GW, azure, ip, move_to, net, user_route, vm, vpn};
 
 const AZURE: Asn = Asn(65515);
@@ -184,6 +184,20 @@ fn security_rules_have_priorities_of_their_own_and_are_none_of_the_gateways_subn
     let found: Vec<Breach> = check(&azure).into_iter().map(|finding| finding.breach).collect();
     let priority = |name: &str| Breach::SecurityPriority(name.into());
     assert_eq!(found, [Breach::GatewaySubnetSecurity, priority("same"), priority("low")]);
+}
+
+/// azure.md §1.3 (VPN-FAQ D).
+#[test]
+fn the_peer_address_is_not_the_public_one_of_the_device() {
+    let mut azure = azure();
+    let public = |azure: &mut Azure, address: &str| match &mut azure.gateways[GW].connections[0].link {
+        Link::Site(site) => site.public = Some(address.parse().unwrap()),
+        other => panic!("{other:?}"),
+    };
+    public(&mut azure, "203.0.113.9");
+    assert_eq!(check(&azure), []);
+    public(&mut azure, "10.51.255.254");
+    assert_eq!(check(&azure)[0].breach, Breach::PeerIsPublic("10.51.255.254".parse().unwrap()));
 }
 
 /// azure.md §8, row 19.

@@ -69,6 +69,8 @@ record! {
         optional max_prefixes: usize,
         /// How the system default route is listed beside one that was learned.
         optional system_default: SystemDefault,
+        /// How long a default that is new is listed twice.
+        optional converging: Duration,
         /// Whether MED decides between paths of equal length.
         optional compare_med: bool,
         /// Whether transit routes keep their communities.
@@ -121,6 +123,8 @@ record! {
         optional prefixes: Vec<Spanned<Ipv4Net>>,
         /// "Propagate default route" of a hub.
         optional internet_security: bool,
+        /// The public address of a site.
+        optional public_address: IpAddr,
         /// Routers between the two speakers.
         optional hops: u8,
         /// The primary link of a circuit.

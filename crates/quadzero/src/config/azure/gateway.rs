@@ -91,12 +91,13 @@ fn keys_of_some_kinds(keys: &file::Gateway) -> [KeyOfKinds; 14] {
     ]
 }
 
-fn keys_of_some_connections(keys: &file::Connection) -> [KeyOfKinds; 15] {
+fn keys_of_some_connections(keys: &file::Connection) -> [KeyOfKinds; 16] {
     use GatewayKind::{ExpressRoute, RouteServer, VirtualWan, Vpn};
     [
         ("address", span(&keys.address), &[Vpn, RouteServer, VirtualWan]),
         ("port", span(&keys.port), &[Vpn, RouteServer, VirtualWan]),
         ("prefixes", span(&keys.prefixes), &[Vpn, VirtualWan]),
+        ("public-address", span(&keys.public_address), &[Vpn, VirtualWan]),
         ("primary-subnet", span(&keys.primary_subnet), &[ExpressRoute]),
         ("secondary-subnet", span(&keys.secondary_subnet), &[ExpressRoute]),
         ("vlan", span(&keys.vlan), &[ExpressRoute]),
@@ -212,6 +213,7 @@ fn switches(keys: &file::Gateway) -> Switches {
     Switches {
         hold_time: get(&keys.hold_time).unwrap_or(default.hold_time),
         system_default: get(&keys.system_default).unwrap_or(default.system_default),
+        converging: get(&keys.converging).unwrap_or(default.converging),
         compare_med: get(&keys.compare_med).unwrap_or(default.compare_med),
         keep_communities: get(&keys.keep_communities).unwrap_or(default.keep_communities),
         limit_penalty: get(&keys.limit_penalty).unwrap_or(default.limit_penalty),
@@ -243,7 +245,8 @@ fn connection(
         GatewayKind::ExpressRoute => Link::Circuit(circuit(keys, folder, out)?),
         GatewayKind::RouteServer => Link::Appliance(get(&keys.address)?),
         GatewayKind::Vpn | GatewayKind::VirtualWan => {
-            Link::Site(Site { peer: get(&keys.address)?, static_prefixes: plain(&keys.prefixes) })
+            let public = get(&keys.public_address);
+            Link::Site(Site { peer: get(&keys.address)?, public, static_prefixes: plain(&keys.prefixes) })
         }
     };
     let internet_security = get(&keys.internet_security).unwrap_or(false);
