@@ -58,6 +58,7 @@ pub enum Service {
     /// API Management (classic) in a network: the answers to its management at port 3443.
     ApiManagement,
     /// HDInsight in a network: the answers to its health and management.
+    #[serde(rename = "hdinsight")]
     HdInsight,
     /// Databricks in a network: its control plane, and what that stores in.
     Databricks,
@@ -201,7 +202,7 @@ impl fmt::Display for Service {
             Self::Aks => "aks",
             Self::AppServiceEnvironment => "app-service-environment",
             Self::ApiManagement => "api-management",
-            Self::HdInsight => "hd-insight",
+            Self::HdInsight => "hdinsight",
             Self::Databricks => "databricks",
             Self::SqlManagedInstance => "sql-managed-instance",
             Self::ApplicationGateway => "application-gateway",

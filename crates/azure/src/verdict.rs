@@ -132,7 +132,8 @@ impl<'a> Nic<'a> {
             _ => true,
         };
         let routes = routes.iter().filter(|route| takes_default || route.prefix != DEFAULT);
-        let rows = effective_routes(azure, vnet, subnet, routes);
+        let twice = routes.clone().filter(|route| table.is_converging() && route.prefix == DEFAULT);
+        let rows = effective_routes(azure, vnet, subnet, routes.clone().chain(twice));
         Self { azure, vnet, subnet, rows, place, table, beyond: None }
     }
 

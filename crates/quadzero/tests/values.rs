@@ -4,10 +4,11 @@
 
 use quadzero::config::azure::Deployment;
 use quadzero::config::edge::{Edge, Range};
+use quadzero::config::scenario::Ibgp;
 use quadzero::config::{Loaded, Source};
 use quadzero_azure::config::{
     HoldTimeBehaviour, HubConnection, Kind, NextHopType, Peering, Place, Preference, Sku, SystemDefault,
-    VnetPeering,
+    Target, VnetPeering,
 };
 use quadzero_codec::{Asn, Family, NextHop, Origin, Role};
 use quadzero_fsm::{Capabilities, Excess, Import, Md5Key, Mode, PrefixLimit, RestartTime};
@@ -359,6 +360,7 @@ asn = 65010
 address = "10.51.255.254"
 port = 1791
 prefixes = ["10.60.0.0/16"]
+hops = 2
 [[vnet]]
 name = "hub"
 address-space = ["10.1.0.0/16", "10.2.0.0/16"]
@@ -372,6 +374,16 @@ name = "fw"
 prefix = "0.0.0.0/0"
 next-hop-type = "VirtualAppliance"
 next-hop = "10.1.1.4"
+[[vnet.subnet.security-rule]]
+name = "home"
+priority = 100
+access = "allow"
+to = "VirtualNetwork"
+[[vnet.subnet.security-rule]]
+name = "shut"
+priority = 200
+access = "deny"
+to = "198.51.100.0/24"
 [[vnet]]
 name = "spoke"
 address-space = ["10.3.0.0/16"]
@@ -404,6 +416,7 @@ fn every_key_of_a_gateway_arrives() {
         gateway.connections[0].static_prefixes().collect::<Vec<_>>(),
         ["10.60.0.0/16".parse().unwrap()]
     );
+    assert_eq!(gateway.connections[0].hops, 2);
     let of = |address: &str| endpoints.of(address.parse().unwrap());
     let found = ["10.1.0.4", "10.1.0.5", "10.51.255.254"].map(of);
     assert_eq!(found.to_vec(), sockets(&["127.0.0.1:1790", "10.1.0.5:179", "10.51.255.254:1791"]));
@@ -414,6 +427,9 @@ fn every_key_of_a_gateway_arrives() {
     assert_eq!(subnet.service_endpoints.len(), 1);
     assert_eq!(subnet.routes[0].next_hop_type, NextHopType::VirtualAppliance);
     assert_eq!(subnet.routes[0].next_hop_ip, Some("10.1.1.4".parse().unwrap()));
+    let rules = subnet.security_rules.iter().map(|rule| (rule.priority, rule.allows, rule.to));
+    let shut = Target::Prefix("198.51.100.0/24".parse().unwrap());
+    assert_eq!(rules.collect::<Vec<_>>(), [(100, true, Target::VirtualNetwork), (200, false, shut)]);
 }
 
 const COEXISTING: &str = r#"
@@ -551,5 +567,35 @@ fn no_file_is_bad_enough_to_panic() {
             let loaded = source(&broken).any();
             assert!(loaded.value.is_some() || !loaded.render(false).is_empty(), "{broken}");
         }
+    }
+}
+
+/// Two edges of a site, and what one tells the other.
+#[test]
+fn ibgp_is_between_two_edges_of_one_as() {
+    let edge = |name: &str, asn: u32, address: &str| {
+        format!(
+            "[[edge]]\nname = \"{name}\"\ntunnel-routes = [\"10.1.0.4/32\"]\n[edge.bgp]\nasn = {asn}\nrouter-id = \"{address}\"\n\
+             [[edge.originate]]\nprefix = \"0.0.0.0/0\"\nas-path = [65020]\n[[edge.neighbor]]\naddress = \"10.1.0.4\"\n\
+             remote-as = 65515\nlocal-address = \"{address}\"\n"
+        )
+    };
+    let azure = "[azure.gateway]\nkind = \"vpn-gateway\"\n[[azure.gateway.instance]]\naddress = \"10.1.0.4\"\n[[azure.vnet]]\n\
+                 name = \"hub\"\naddress-space = [\"10.1.0.0/16\"]\n";
+    let scenario = |asn, from: &str| {
+        let (a, b) = (edge("a", 65010, "10.51.255.253"), edge("b", asn, "10.51.255.254"));
+        source(&format!("{a}{b}{azure}[[ibgp]]\nfrom = \"{from}\"\nto = \"b\"\nnext-hop-self = true\n"))
+            .scenario()
+    };
+    let read = sound(scenario(65010, "a"));
+    assert_eq!(read.ibgp, [Ibgp { from: 0, to: 1, next_hop_self: true }]);
+    let side = &read.edges[0];
+    let reaches = |address: &str| side.reaches(address.parse().unwrap());
+    assert!(reaches("10.1.0.4") && !reaches("10.1.0.5"));
+    for (asn, from, words) in
+        [(65020, "a", "in two"), (65010, "b", "itself"), (65010, "c", "no edge is called")]
+    {
+        let told = scenario(asn, from).render(false);
+        assert!(told.contains(words), "{told}");
     }
 }

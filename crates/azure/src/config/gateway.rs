@@ -70,6 +70,8 @@ pub enum Link {
 pub struct Site {
     /// Its BGP peer address.
     pub peer: IpAddr,
+    /// The public address that its tunnels come from, if it is known (`gatewayIpAddress`).
+    pub public: Option<IpAddr>,
     /// Its address space: static routes beside BGP (VPN-FAQ D).
     pub static_prefixes: Vec<Ipv4Net>,
 }
@@ -207,7 +209,7 @@ impl Instance {
 impl Connection {
     /// A connection with a site, without static prefixes.
     pub fn site(name: impl Into<String>, asn: Asn, peer: IpAddr) -> Self {
-        let site = Site { peer, static_prefixes: Vec::new() };
+        let site = Site { peer, public: None, static_prefixes: Vec::new() };
         Self { name: name.into(), asn, link: Link::Site(site), internet_security: false, hops: 0 }
     }
 

@@ -29,6 +29,8 @@ pub struct Switches {
     pub hold_time: HoldTimeBehaviour,
     /// Row 13 of azure.md §8.
     pub system_default: SystemDefault,
+    /// How long a default that is new is listed twice, while Azure converges: minutes, sometimes (row 13, LAB-DEF F).
+    pub converging: Duration,
     /// Whether MED decides between paths of equal length. Off: equal AS_PATHs share the traffic (row 23).
     pub compare_med: bool,
     /// Whether transit routes of a VPN gateway keep their communities. Off: none were seen (row 24, LAB-BGP F).
@@ -42,6 +44,8 @@ pub struct Switches {
     /// Whether the four-octet AS capability is offered: Route Server does (FRR-RS F), and a gateway's ASN is of
     /// 32 bits.
     pub four_octet_as: bool,
+    /// How long before maintenance a router of ExpressRoute announces with a longer path (ER-HA D; how long, U).
+    pub maintenance_warning: Duration,
     /// How long planned maintenance takes an instance away: 10 to 15 s (row 22, HA D).
     pub planned_outage: Duration,
     /// How long a failure takes an instance away: 60 to 90 s (row 22, HA D).
@@ -55,12 +59,14 @@ impl Default for Switches {
         Self {
             hold_time: HoldTimeBehaviour::default(),
             system_default: SystemDefault::default(),
+            converging: Duration::ZERO,
             compare_med: false,
             keep_communities: false,
             limit_penalty: Duration::from_secs(60),
             connect_retry: Duration::from_secs(120),
             ttl: 64,
             four_octet_as: true,
+            maintenance_warning: Duration::from_secs(60),
             planned_outage: Duration::from_secs(15),
             unplanned_outage: Duration::from_secs(90),
             time_scale: 1,

@@ -91,8 +91,9 @@ pub const fn of_breach(breach: &Breach) -> Option<Cause> {
         | Breach::NobodyDials(_)
         | Breach::ApipaOnOneSide { .. } => Some(Cause::Apipa),
         Breach::Ttl(_) => Some(Cause::Multihop),
-        Breach::PeerInsideVnet { .. } => Some(Cause::NoPath),
+        Breach::PeerInsideVnet { .. } | Breach::PeerIsPublic(_) => Some(Cause::NoPath),
         Breach::AnnouncedInsideVnet { .. } => Some(Cause::InsideVnet),
+        Breach::GatewayInPath { .. } => Some(Cause::OwnAsInPath),
         Breach::TooManyPrefixes { .. } => Some(Cause::TooManyPrefixes),
         _ => None,
     }

@@ -37,6 +37,7 @@ pub use listing::{AdvertisedRoute, LearnedOrigin, LearnedRoute, RouteServerListi
 pub use status::{BgpPeerStatus, ConnectedDuration, PeerState};
 
 use crate::config::{Azure, Connection, Link, Place, SessionId};
+use crate::effective::DEFAULT;
 use crate::verdict::Nic;
 use ipnet::{IpNet, Ipv4Net};
 use quadzero_codec::{Attributes, RouterId};
@@ -110,6 +111,8 @@ pub struct Table {
     /// What network interfaces get in each place.
     places: BTreeMap<Place, Vec<GatewayRoute>>,
     refused: Vec<Refused>,
+    /// Whether a default is new, and network interfaces list it twice.
+    converging: bool,
 }
 
 impl Table {
@@ -141,6 +144,7 @@ impl Table {
             routes: Vec::new(),
             places: BTreeMap::new(),
             refused,
+            converging: false,
         }
     }
 
@@ -160,6 +164,21 @@ impl Table {
     /// What the gateways of a place give to network interfaces, sorted by prefix.
     pub fn routes_at(&self, place: Place) -> &[GatewayRoute] {
         self.places.get(&place).map_or(&[], Vec::as_slice)
+    }
+
+    /// The same while Azure converges: a default of gateways is listed twice.
+    #[must_use]
+    pub(crate) fn converging(self, converging: bool) -> Self {
+        Self { converging, ..self }
+    }
+
+    pub(crate) fn is_converging(&self) -> bool {
+        self.converging
+    }
+
+    /// Whether network interfaces get a default anywhere.
+    pub(crate) fn has_default(&self) -> bool {
+        self.places.values().flatten().any(|route| route.prefix == DEFAULT)
     }
 
     /// The network interfaces of a subnet, called `subnet` or `vnet/subnet`, behind this table.

@@ -119,6 +119,31 @@ async fn row_22_an_instance_goes_and_comes_back_and_the_other_stays() {
     }
 }
 
+/// Row 22, ER-HA D: a router of ExpressRoute that is about to go says so by a longer path, and the other one does not. How much
+/// longer, and for how long, is U.
+#[tokio::test]
+async fn row_22_expressroute_announces_a_longer_path_before_maintenance() {
+    let edge = Edge::new("127.61.22.4");
+    let mut azure = only_expressroute();
+    circuit_of(&mut azure.gateways[GW].connections[0]).bfd = false;
+    let switches = &mut azure.gateways[GW].switches;
+    (switches.time_scale, switches.maintenance_warning) = (100, Duration::from_secs(200));
+    let mock = start(azure, &[&edge]);
+    let both = [0, 1].map(|link| edge.session(&mock, id(GW, link, 0), |config| config.mode = Mode::Passive));
+    let length = |link: usize| {
+        let learned = both[link].peer.learned().get(&"10.1.0.0/16".parse().unwrap()).cloned();
+        learned.map(|attributes| attributes.as_path.asns().count())
+    };
+    for link in [0, 1] {
+        both[link].until(|_| length(link) == Some(1)).await;
+    }
+    mock.outage(GW, 0, Cause::Planned);
+    both[0].until(|_| length(0) == Some(3)).await;
+    assert_eq!(length(1), Some(1));
+    both[0].until(|status| status.counters.dropped == 1).await;
+    both[0].until(|status| status.counters.established == 2 && length(0) == Some(1)).await;
+}
+
 /// Row 22, LAB-RS F: while one instance is away its state says so, and its routes are gone.
 #[tokio::test]
 async fn row_22_an_instance_that_is_away_is_shown_so() {

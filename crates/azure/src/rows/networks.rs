@@ -4,10 +4,12 @@ use crate::config::*;
 use crate::effective::{Beaten, Source, route};
 use crate::gateway::Table;
 use crate::kms::SERVERS;
+use crate::testing::speaking::*;
 use crate::testing::*;
 use crate::verdict::{Answer, Verdict};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 const KMS: &str = "20.118.99.224";
 const DEFAULT: &str = "0.0.0.0/0";
@@ -51,6 +53,24 @@ fn row_13_the_system_default_is_invalid_by_switch() {
     azure.gateways[GW].switches.system_default = SystemDefault::Invalid;
     let table = after_paris(azure, &[DEFAULT]);
     assert_eq!(rows(&table, "vm", DEFAULT)[0], "Default Invalid Internet");
+}
+
+/// Row 13, LAB-DEF F: while Azure converges, which takes minutes sometimes.
+#[tokio::test]
+async fn row_13_a_new_default_is_seen_twice_for_a_while_by_switch() {
+    let edge = Edge::new("127.61.13.1");
+    let mut azure = only_paris();
+    azure.gateways[GW].switches.time_scale = 100;
+    azure.gateways[GW].switches.converging = Duration::from_secs(100);
+    let mock = start(azure, &[&edge]);
+    let to_azure = edge.session(&mock, id(GW, 0, PARIS), |_| ());
+    let listed = |table: &Table| {
+        let nic = table.nic("vm").unwrap();
+        nic.effective_routes().value.iter().filter(|row| row.prefix() == net(DEFAULT)).count()
+    };
+    to_azure.announce(&[(DEFAULT, &[65010])]);
+    until(&mock, |table| listed(table) == 2 && hops(table, DEFAULT) == 1).await;
+    until(&mock, |table| listed(table) == 1 && hops(table, DEFAULT) == 1).await;
 }
 
 /// Row 14, ER-FAQ D: withdrawn, or the session lost, on either gateway.

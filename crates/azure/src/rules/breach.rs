@@ -56,6 +56,12 @@ pub enum Breach {
         /// The prefix of the network.
         prefix: Ipv4Net,
     },
+    /// azure.md §1.3.
+    #[error(
+        "BGP peer {0} is the public address that the site's own tunnels come from, which Azure refuses: use one from behind it, such as \
+         that of a loopback interface"
+    )]
+    PeerIsPublic(IpAddr),
     /// azure.md §1.4.
     #[error("BGP peer {0} is an IPv6 address: VPN gateways peer over IPv4 only, so use an IPv4 address")]
     PeerOverIpv6(IpAddr),

@@ -213,6 +213,11 @@ fn of_site(connection: &Connection, gateway: &Gateway, azure: &Azure) -> Vec<Bre
     let served: Vec<Ipv4Net> = azure.served_prefixes(gateway.place).collect();
     let peer = connection.peer(0);
     let mut breaches: Vec<Breach> = peer_address(peer, &served).err().into_iter().collect();
+    if let Link::Site(site) = &connection.link
+        && site.public == Some(peer)
+    {
+        breaches.push(Breach::PeerIsPublic(peer));
+    }
     if is_apipa(peer) {
         let without = gateway.instances.iter().filter(|instance| instance.apipa.is_empty());
         breaches.extend(without.map(|i| Breach::ApipaMissing { instance: i.name.clone(), peer }));

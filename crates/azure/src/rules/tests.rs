@@ -1,6 +1,6 @@
 use super::*;
-use crate::config::NextHopType;
-use crate::testing::{GW, azure, ip, move_to, net, user_route, vpn};
+use crate::config::{Azure, Link, NextHopType, SecurityRule, Target};
+use crate::testing::{GW, azure, ip, move_to, net, user_route, vm, vpn};
 
 const AZURE: Asn = Asn(65515);
 
@@ -167,4 +167,46 @@ fn every_mistake_is_found_and_placed() {
     subnet hub/GatewaySubnet: GatewaySubnet does not propagate gateway routes: without them the gateway stops, so switch propagation on
     subnet spoke/app: subnet prefix 10.7.0.0/24 is not inside the address space of its virtual network: Azure refuses it, so change one of them
     "#);
+}
+
+/// azure.md §4, caveats: and a priority is one rule's.
+#[test]
+fn security_rules_have_priorities_of_their_own_and_are_none_of_the_gateways_subnet() {
+    let mut azure = azure();
+    let rule = |name: &str, priority| SecurityRule {
+        name: name.into(),
+        priority,
+        allows: false,
+        to: Target::Internet,
+    };
+    azure.vnets[0].subnets[0].security_rules.push(rule("gateway", 100));
+    vm(&mut azure).security_rules = vec![rule("first", 100), rule("same", 100), rule("low", 99)];
+    let found: Vec<Breach> = check(&azure).into_iter().map(|finding| finding.breach).collect();
+    let priority = |name: &str| Breach::SecurityPriority(name.into());
+    assert_eq!(found, [Breach::GatewaySubnetSecurity, priority("same"), priority("low")]);
+}
+
+/// azure.md §1.3 (VPN-FAQ D).
+#[test]
+fn the_peer_address_is_not_the_public_one_of_the_device() {
+    let mut azure = azure();
+    let public = |azure: &mut Azure, address: &str| match &mut azure.gateways[GW].connections[0].link {
+        Link::Site(site) => site.public = Some(address.parse().unwrap()),
+        other => panic!("{other:?}"),
+    };
+    public(&mut azure, "203.0.113.9");
+    assert_eq!(check(&azure), []);
+    public(&mut azure, "10.51.255.254");
+    assert_eq!(check(&azure)[0].breach, Breach::PeerIsPublic("10.51.255.254".parse().unwrap()));
+}
+
+/// azure.md §8, row 19.
+#[test]
+fn a_path_with_the_gateways_own_as_would_be_dropped() {
+    let path = |asns: &[u32]| AsPath::sequence(asns.iter().copied().map(Asn));
+    let prefix = "10.60.0.0/16".parse().unwrap();
+    assert_eq!(super::path(prefix, &path(&[65010, 65020]), Asn(65515)), Ok(()));
+    let breach = Breach::GatewayInPath { prefix, gateway: Asn(65515) };
+    assert_eq!(super::path(prefix, &path(&[65010, 65515]), Asn(65515)), Err(breach.clone()));
+    assert_eq!(breach.severity(), Severity::Warning);
 }

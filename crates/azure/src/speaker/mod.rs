@@ -91,6 +91,8 @@ struct Session {
     bfd: Option<Arc<Bfd>>,
     /// Taken down by hand or by an outage, not to be started by the end of a penalty.
     stopped: AtomicBool,
+    /// It announces with a longer path: its router is about to go (ER-HA D).
+    warns: AtomicBool,
 }
 
 /// Gateways that run. Dropping it ends their sessions without a word; [`Mock::stop`] says good-bye.
@@ -129,7 +131,13 @@ impl Mock {
             let peer =
                 speaker.add(config, receiver).map_err(|source| StartError::Socket { address, source })?;
             let bfd = liveness.guard(&azure, id, endpoints, &peer);
-            sessions.push(Session { id, peer, bfd, stopped: AtomicBool::new(false) });
+            sessions.push(Session {
+                id,
+                peer,
+                bfd,
+                stopped: AtomicBool::new(false),
+                warns: AtomicBool::new(false),
+            });
             wanted.push(sender);
         }
         let sessions: Arc<[Session]> = sessions.into();

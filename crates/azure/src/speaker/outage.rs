@@ -40,13 +40,18 @@ impl Mock {
     pub fn outage(&self, gateway: usize, instance: usize, cause: Cause) -> Duration {
         let azure = self.azure();
         let gateway_name = azure.gateways[gateway].name.clone();
-        let schedule = Schedule::outage(cause, &azure.gateways[gateway].switches);
+        let schedule = Schedule::outage(cause, &azure.gateways[gateway]);
         let lasts = schedule.0.last().map_or(Duration::ZERO, |(at, _)| *at);
         info!(gateway = gateway_name, instance, ?cause, ?lasts, "outage");
-        let sessions = self.sessions.clone();
+        let (sessions, deployed) = (self.sessions.clone(), self.deployed.clone());
         let act = async move |step| {
             let own = sessions.iter().filter(|s| (s.id.gateway, s.id.instance) == (gateway, instance));
             match step {
+                Step::Warns => {
+                    own.for_each(|session| session.warns.store(true, Ordering::Relaxed));
+                    // What is announced has to be thought over.
+                    deployed.send_modify(|_| {});
+                }
                 Step::Away(Cause::Planned) => say_good_bye(own).await,
                 Step::Away(Cause::Unplanned) => own.for_each(vanish),
                 Step::Back => own.for_each(up),
@@ -84,6 +89,7 @@ fn vanish(session: &Session) {
 
 fn up(session: &Session) {
     session.stopped.store(false, Ordering::Relaxed);
+    session.warns.store(false, Ordering::Relaxed);
     session.bfd.iter().for_each(|bfd| bfd.enable());
     session.peer.start();
 }

@@ -2,11 +2,11 @@
 
 use super::Session;
 use super::limits::{Burst, Hearing, excess};
-use crate::config::{Azure, SessionId};
+use crate::config::{Azure, MICROSOFT_ASN, SessionId};
 use crate::gateway::kind::Counted;
 use crate::gateway::{Heard, Refused, Table};
-use quadzero_codec::{ErrorCode, Notification};
-use quadzero_rib::RouteSet;
+use quadzero_codec::{Attributes, ErrorCode, Notification};
+use quadzero_rib::{Route, RouteSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,6 +37,8 @@ pub(super) struct Thinker {
     seen: Vec<u64>,
     bursts: Vec<Burst>,
     looks: Interval,
+    /// Until when a default is new.
+    converging: Option<Instant>,
 }
 
 impl Thinker {
@@ -70,6 +72,7 @@ impl Thinker {
             seen: vec![0; sessions.len()],
             bursts: vec![Burst::default(); sessions.len()],
             looks: interval(LOOK),
+            converging: None,
             sessions,
         }
     }
@@ -82,6 +85,10 @@ impl Thinker {
                 Ok(()) = self.deployed.changed() => self.change(),
                 Some(over) = self.penalties.join_next() => if let Ok(session) = over { self.forgive(session) },
                 Some(_) = self.resets.join_next() => {}
+                () = until(self.converging) => {
+                    self.converging = None;
+                    self.think();
+                }
                 _ = self.looks.tick(), if counts_incoming => if self.is_behind() { self.think() },
                 Some(_) = self.watching.join_next() => return,
             }
@@ -98,8 +105,12 @@ impl Thinker {
         }
         let heard: Vec<Heard> = hearings.into_iter().map(|hearing| hearing.heard).collect();
         let table = Table::new(self.azure.clone(), &heard);
+        self.converge(&table);
+        let table = table.converging(self.converging.is_some());
         for (session, wanted) in self.sessions.iter().zip(&self.wanted) {
-            let routes = Arc::new(table.announced(session.id));
+            let routes = table.announced(session.id);
+            let warns = session.warns.load(Ordering::Relaxed);
+            let routes = Arc::new(if warns { lengthened(&routes) } else { routes });
             wanted.send_if_modified(|told| {
                 let changed = **told != *routes;
                 *told = routes;
@@ -110,6 +121,17 @@ impl Thinker {
         self.tell_overflows(&table);
         self.tell_caveats(&table);
         self.published.send_replace(Arc::new(table));
+    }
+
+    /// A default that was not there before is listed twice for a while, where that is switched on.
+    fn converge(&mut self, table: &Table) {
+        let switches =
+            self.azure.gateways.iter().map(|gateway| gateway.switches.scaled(gateway.switches.converging));
+        let lasts = switches.max().unwrap_or_default();
+        let is_new = table.has_default() && !self.published.borrow().has_default();
+        if is_new && !lasts.is_zero() {
+            self.converging = Some(Instant::now() + lasts);
+        }
     }
 
     /// Azure does not say what it drops; somebody who tests an edge wants to know.
@@ -233,4 +255,22 @@ impl Thinker {
         }
         self.think();
     }
+}
+
+/// For ever, if there is no such moment.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The same with a longer path: how much longer, no source says.
+fn lengthened(routes: &RouteSet) -> RouteSet {
+    let longer = |route: &Route| {
+        let as_path = route.attributes.as_path.prepended(MICROSOFT_ASN, 2);
+        let attributes = Arc::new(Attributes { as_path, ..Attributes::clone(&route.attributes) });
+        Route { prefix: route.prefix, attributes }
+    };
+    routes.iter().map(longer).collect()
 }

@@ -67,12 +67,16 @@ record! {
         optional max_prefixes: usize,
         /// How the system default route is listed beside one that was learned.
         optional system_default: SystemDefault,
+        /// How long a default that is new is listed twice.
+        optional converging: Duration,
         /// Whether MED decides between paths of equal length.
         optional compare_med: bool,
         /// Whether transit routes keep their communities.
         optional keep_communities: bool,
         /// How long a session stays down that brought too many prefixes.
         optional limit_penalty: Duration,
+        /// How long before it a router of ExpressRoute announces with a longer path.
+        optional maintenance_warning: Duration,
         /// How long maintenance takes.
         optional planned_outage: Duration,
         /// How long a failure takes.
@@ -117,6 +121,8 @@ record! {
         optional prefixes: Vec<Spanned<Ipv4Net>>,
         /// "Propagate default route" of a hub.
         optional internet_security: bool,
+        /// The public address of a site.
+        optional public_address: IpAddr,
         /// Routers between the two speakers.
         optional hops: u8,
         /// The primary link of a circuit.

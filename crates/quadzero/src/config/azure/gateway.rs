@@ -70,7 +70,7 @@ fn misplaced(span: Span, key: &str, keys: &file::Gateway, out: &mut Vec<Diagnost
 
 type KeyOfKinds = (&'static str, Option<Span>, &'static [GatewayKind]);
 
-fn keys_of_some_kinds(keys: &file::Gateway) -> [KeyOfKinds; 13] {
+fn keys_of_some_kinds(keys: &file::Gateway) -> [KeyOfKinds; 14] {
     use GatewayKind::{ExpressRoute, RouteServer, VirtualWan, Vpn};
     let first = |instances: &[file::Instance]| instances.first().map(Record::span);
     [
@@ -86,16 +86,18 @@ fn keys_of_some_kinds(keys: &file::Gateway) -> [KeyOfKinds; 13] {
         ("router", span(&keys.router), &[VirtualWan]),
         ("hold-time", span(&keys.hold_time), &[Vpn, RouteServer, VirtualWan]),
         ("hub", span(&keys.hub), &[ExpressRoute]),
+        ("maintenance-warning", span(&keys.maintenance_warning), &[ExpressRoute]),
         ("instance", first(&keys.instance), &[Vpn, RouteServer, VirtualWan]),
     ]
 }
 
-fn keys_of_some_connections(keys: &file::Connection) -> [KeyOfKinds; 15] {
+fn keys_of_some_connections(keys: &file::Connection) -> [KeyOfKinds; 16] {
     use GatewayKind::{ExpressRoute, RouteServer, VirtualWan, Vpn};
     [
         ("address", span(&keys.address), &[Vpn, RouteServer, VirtualWan]),
         ("port", span(&keys.port), &[Vpn, RouteServer, VirtualWan]),
         ("prefixes", span(&keys.prefixes), &[Vpn, VirtualWan]),
+        ("public-address", span(&keys.public_address), &[Vpn, VirtualWan]),
         ("primary-subnet", span(&keys.primary_subnet), &[ExpressRoute]),
         ("secondary-subnet", span(&keys.secondary_subnet), &[ExpressRoute]),
         ("vlan", span(&keys.vlan), &[ExpressRoute]),
@@ -211,9 +213,11 @@ fn switches(keys: &file::Gateway) -> Switches {
     Switches {
         hold_time: get(&keys.hold_time).unwrap_or(default.hold_time),
         system_default: get(&keys.system_default).unwrap_or(default.system_default),
+        converging: get(&keys.converging).unwrap_or(default.converging),
         compare_med: get(&keys.compare_med).unwrap_or(default.compare_med),
         keep_communities: get(&keys.keep_communities).unwrap_or(default.keep_communities),
         limit_penalty: get(&keys.limit_penalty).unwrap_or(default.limit_penalty),
+        maintenance_warning: get(&keys.maintenance_warning).unwrap_or(default.maintenance_warning),
         planned_outage: get(&keys.planned_outage).unwrap_or(default.planned_outage),
         unplanned_outage: get(&keys.unplanned_outage).unwrap_or(default.unplanned_outage),
         time_scale: get(&keys.time_scale).unwrap_or(default.time_scale),
@@ -241,7 +245,8 @@ fn connection(
         GatewayKind::ExpressRoute => Link::Circuit(circuit(keys, folder, out)?),
         GatewayKind::RouteServer => Link::Appliance(get(&keys.address)?),
         GatewayKind::Vpn | GatewayKind::VirtualWan => {
-            Link::Site(Site { peer: get(&keys.address)?, static_prefixes: plain(&keys.prefixes) })
+            let public = get(&keys.public_address);
+            Link::Site(Site { peer: get(&keys.address)?, public, static_prefixes: plain(&keys.prefixes) })
         }
     };
     let internet_security = get(&keys.internet_security).unwrap_or(false);

@@ -151,7 +151,7 @@ words! {
         "aks" => Self::Aks,
         "app-service-environment" => Self::AppServiceEnvironment,
         "api-management" => Self::ApiManagement,
-        "hd-insight" => Self::HdInsight,
+        "hdinsight" => Self::HdInsight,
         "databricks" => Self::Databricks,
         "sql-managed-instance" => Self::SqlManagedInstance,
         "application-gateway" => Self::ApplicationGateway,
