@@ -467,6 +467,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let log = || logging::start(&cli.logs, log_level(&cli.command), is_mock(&cli.command));
     let result = match &cli.command {
+        // Its log begins in its sandbox.
         Command::Run(options) => daemon::run(options, log),
         command => log().and_then(|guard| {
             let result = dispatch(command);
