@@ -91,7 +91,7 @@ impl fmt::Display for Why {
             Self::OnLink(network, interface) => write!(f, "it is within {network}, which is on {interface}"),
             Self::NoInterface(name) => write!(f, "there is no interface {name}"),
             Self::Down(name) => write!(f, "{name} is down, or has no carrier"),
-            Self::Unresolved(address) => write!(f, "no route leads to its next hop {address}"),
+            Self::Unresolved(address) => write!(f, "no route leads to {address}"),
             Self::OnlyDefault(address) => write!(f, "only a default route leads to its next hop {address}"),
             Self::NoNextHop => f.write_str("it has no next hop of its own family"),
         }
@@ -105,12 +105,15 @@ impl Why {
             Self::NotAccepted => "it is as configured".into(),
             Self::Default => "[kernel] accept-default = true, if that is what you want".into(),
             Self::Martian(_) => "ask whoever announces it".into(),
-            Self::Swallows(Protected { address, part: Part::Peer(name) }) => format!(
-                "tunnel = {{ interface = \"..\" }} of {name} holds {address} there; or make a route to it that stays"
-            ),
-            Self::Swallows(Protected { address, .. }) => {
-                format!("make a route to {address} that is no default and stays: ip route get {address}")
-            }
+            Self::Swallows(Protected { address, part }) => match part {
+                Part::Peer(name) => format!(
+                    "tunnel = {{ interface = \"..\" }} of {name} holds {address} there; or make a route to it that stays"
+                ),
+                Part::Outer(_) => {
+                    format!("a route to {address} outside of the tunnel: ip route get {address}")
+                }
+                Part::Own => format!("it is taken as soon as this machine has {address}: ip address"),
+            },
             Self::OuterUnknown(name) => {
                 format!("tunnel = {{ remote = \"..\" }} of {name}, with the gateway's public address")
             }
@@ -120,7 +123,8 @@ impl Why {
             Self::OnLink(..) => "ask whoever announces it; it is your network".into(),
             Self::NoInterface(name) => format!("it will be used as soon as it is there: ip link show {name}"),
             Self::Down(name) => format!("it will be used as soon as it carries: ip link show {name}"),
-            Self::Unresolved(address) | Self::OnlyDefault(address) => format!(
+            Self::Unresolved(address) => format!("a route to it: ip route get {address}"),
+            Self::OnlyDefault(address) => format!(
                 "a route to {address}, or tunnel = {{ interface = \"..\" }} of the neighbor: ip route get {address}"
             ),
             Self::NoNextHop => "ask whoever announces it".into(),

@@ -119,9 +119,11 @@ impl Task {
     async fn keep(&mut self) {
         loop {
             if let Err(error) = self.watch().await {
-                error!(%error, "cannot read or write the kernel's routes");
-                let report = Report { error: Some(error.to_string()), ..(**self.report.borrow()).clone() };
-                self.report.send_replace(Arc::new(report));
+                let (before, why) = (self.report.borrow().clone(), Some(error.to_string()));
+                if before.error != why {
+                    error!(%error, "cannot read or write the kernel's routes");
+                    self.report.send_replace(Arc::new(Report { error: why, ..(*before).clone() }));
+                }
                 sleep(SHORTEST_PAUSE).await;
             }
         }
