@@ -31,7 +31,7 @@ struct Lab {
 impl Lab {
     fn new() -> Self {
         let (wire, upstream) = (Wire::new(), Namespace::alone(&format!("{FAR}/32")));
-        wire.left.join(&upstream, "wan0", "203.0.113.1/30", "203.0.113.2/30");
+        wire.left.join_by("wan0", "203.0.113.1/30", &upstream, "203.0.113.2/30");
         wire.left.ip(&["route", "add", &format!("{FAR}/32"), "via", "203.0.113.2"]);
         Self { wire, upstream }
     }

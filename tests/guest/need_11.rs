@@ -52,7 +52,7 @@ fn a_ttl_that_ends_on_the_way_is_told_with_multihop_and_multihop_mends_it() {
     const FAR: &str = "198.51.100.2";
     let (here, router) = Namespace::pair(&["near"]);
     let (far, _unused) = Namespace::pair(&["unused"]);
-    router.join(&far, "far");
+    router.join("far", &far, "far");
     here.ip(&["addr", "add", "192.0.2.1/24", "dev", "near"]);
     here.ip(&["route", "add", "default", "via", "192.0.2.9"]);
     router.ip(&["addr", "add", "192.0.2.9/24", "dev", "near"]);

@@ -40,7 +40,7 @@ fn a_leak_is_a_disagreement() {
 }
 
 fn beyond(exit: Exit) -> Beyond {
-    let site = Site { name: "site-0".into(), exit };
+    let site = Site { name: "site-0".into(), exit, routes: None };
     let peer = PATIENT.edge[0].parse().expect("an address");
     Beyond { sites: [(peer, site)].into(), ..Beyond::default() }
 }

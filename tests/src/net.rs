@@ -95,18 +95,8 @@ impl Namespace {
     pub fn pair(links: &[&str]) -> (Self, Self) {
         let (left, right) = (Self::new(), Self::new());
         [&left, &right].iter().for_each(|end| end.ip(&["link", "set", "lo", "up"]));
-        links.iter().for_each(|link| left.join(&right, link));
+        links.iter().for_each(|link| left.join(link, &right, link));
         (left, right)
-    }
-
-    /// A veth pair to another one, called the same in both and up.
-    ///
-    /// # Panics
-    /// Without root, or iproute2.
-    pub fn join(&self, other: &Self, link: &str) {
-        let one_end = ["link", "add", link, "netns", &self.name, "type", "veth"];
-        say("ip", &[&one_end[..], &["peer", "name", link, "netns", &other.name]].concat());
-        [self, other].iter().for_each(|end| end.ip(&["link", "set", link, "up"]));
     }
 
     /// One that is joined to nothing, where every address of `prefix` is this machine's own.
@@ -124,12 +114,10 @@ impl Namespace {
     ///
     /// # Panics
     /// Without root, or iproute2.
-    pub fn join(&self, other: &Self, name: &str, here: &str, there: &str) {
-        let peer = ["type", "veth", "peer", "name", name, "netns", &other.name];
-        self.ip(&[&["link", "add", name], &peer[..]].concat());
+    pub fn join_by(&self, name: &str, here: &str, other: &Self, there: &str) {
+        self.join(name, other, name);
         for (end, address) in [(self, here), (other, there)] {
             end.ip(&["addr", "add", address, "dev", name]);
-            end.ip(&["link", "set", name, "up"]);
         }
     }
 

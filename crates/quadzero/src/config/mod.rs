@@ -97,6 +97,7 @@ impl Kind {
 }
 
 /// The value of any of the three kinds of files.
+#[expect(clippy::large_enum_variant, reason = "there is one, of the one file that was read")]
 pub enum Any {
     /// It has a `[bgp]`.
     Edge(Edge),

@@ -3,6 +3,7 @@
 use super::Which;
 use crate::check;
 use crate::intent::Intent;
+use crate::readiness;
 use crate::router::Member;
 use crate::running::{Running, is_called};
 use crate::why::{Facts, ladder, mend};
@@ -67,6 +68,7 @@ pub(super) fn summary(running: &Running) -> Result<Value, String> {
         "stage": running.intent().stage,
         "unconfirmed": running.unconfirmed_for().map(|time| time.as_secs()),
         "by-hand": running.by_hand().announced.len() + running.by_hand().withdrawn.len(),
+        "lacks": readiness::lacks(running),
         "neighbors": rows,
     }))
 }

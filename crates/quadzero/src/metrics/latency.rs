@@ -195,6 +195,7 @@ mod tests {
             prefixes_received: 0,
             prefixes_sent: told.len(),
             told: Some(told.clone()),
+            end_of_rib: false,
             addresses: None,
             in_sync: true,
             gone: false,

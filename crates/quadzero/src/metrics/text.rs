@@ -377,7 +377,7 @@ mod tests {
         let loaded = Source { path: "edge.toml".into(), text }.edge();
         assert_eq!(loaded.render(false), "");
         let edge = loaded.value.unwrap();
-        Running::start(edge, Path::new("edge.toml"), History::default()).unwrap()
+        Running::start(edge, Path::new("edge.toml"), History::default(), None, Vec::new()).unwrap()
     }
 
     fn neighbor(name: &str, last: usize) -> String {
