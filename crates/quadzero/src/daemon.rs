@@ -48,10 +48,14 @@ pub fn run<G>(options: &cli::Run, log: impl FnOnce() -> Result<G, Failure>) -> R
         None => info!("no sandbox: it keeps every privilege that it was given"),
     }
     take_all_descriptors();
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
         let signals = Signals::new()?;
         be_edge(Running::start(edge, &options.config, sandbox, sockets)?, signals).await
-    })
+    });
+    // A probe's look at a file whose server is gone hangs in the kernel for as long as that pleases.
+    runtime.shutdown_background();
+    ended
 }
 
 /// `quadzero azure`.
@@ -114,6 +118,7 @@ async fn be_edge(mut running: Running, mut signals: Signals) -> Result<(), Failu
             is_due = manager.turn() => if is_due {
                 manager.status(running.status());
             },
+            health = running.probed() => running.follow(health),
             () = tokio::time::sleep_until(deadline.unwrap_or_else(far).into()), if deadline.is_some() => {
                 running.timeout();
             }

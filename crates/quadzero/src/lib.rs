@@ -25,6 +25,7 @@ pub mod lab;
 mod liveness;
 pub mod logging;
 mod ports;
+pub mod probes;
 pub mod reload;
 pub mod router;
 pub mod running;

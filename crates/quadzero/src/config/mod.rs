@@ -67,6 +67,7 @@ impl Kind {
                 "neighbor-defaults",
                 "originate",
                 "exception",
+                "probe",
                 "neighbor",
                 "control",
                 "drain",

@@ -14,12 +14,13 @@
 
 mod calls;
 
-use crate::config::edge::Edge;
+use crate::config::edge::{Edge, Subject};
 use crate::control;
 use crate::ports::PRIVILEGED;
 use landlock::{
     ABI, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, path_beneath_rules,
 };
+use quadzero_probe::check::Check;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
@@ -60,6 +61,17 @@ impl Needs {
         };
         if edge.listen.iter().any(|address| (1..PRIVILEGED).contains(&address.port())) {
             needs.capabilities |= CapabilitySet::NET_BIND_SERVICE;
+        }
+        for probe in &edge.probes {
+            needs.reads.extend(probe.disable.clone());
+            match &probe.subject {
+                // Where there are no ping sockets.
+                Subject::Check(Check::Icmp(_), _) => needs.capabilities |= CapabilitySet::NET_RAW,
+                Subject::Check(Check::File { path, .. } | Check::Http { ca_file: Some(path), .. }, _) => {
+                    needs.reads.push(path.clone());
+                }
+                _ => {}
+            }
         }
         needs
     }
@@ -245,6 +257,12 @@ mod tests {
         ] {
             assert_eq!(needs(listen).capabilities, capability, "{listen}");
         }
+    }
+
+    #[test]
+    fn an_icmp_probe_needs_its_capability() {
+        let needs = needs("listen = []\n[[probe]]\nname = \"out\"\nicmp = \"192.0.2.9\"");
+        assert_eq!(needs.capabilities, CapabilitySet::NET_RAW);
     }
 
     #[test]
