@@ -70,19 +70,14 @@ impl Namespace {
     /// Without root, or iproute2.
     pub fn pair(links: &[&str]) -> (Self, Self) {
         let (left, right) = (Self::new(), Self::new());
-        [&left, &right].iter().for_each(|end| end.ip(&["link", "set", "lo", "up"]));
-        links.iter().for_each(|link| left.join(&right, link));
+        for link in links {
+            let one_end = ["link", "add", link, "netns", &left.name, "type", "veth"];
+            say("ip", &[&one_end[..], &["peer", "name", link, "netns", &right.name]].concat());
+        }
+        for end in [&left, &right] {
+            ["lo"].iter().chain(links).for_each(|link| end.ip(&["link", "set", link, "up"]));
+        }
         (left, right)
-    }
-
-    /// A veth pair to another one, called the same in both and up.
-    ///
-    /// # Panics
-    /// Without root, or iproute2.
-    pub fn join(&self, other: &Self, link: &str) {
-        let one_end = ["link", "add", link, "netns", &self.name, "type", "veth"];
-        say("ip", &[&one_end[..], &["peer", "name", link, "netns", &other.name]].concat());
-        [self, other].iter().for_each(|end| end.ip(&["link", "set", link, "up"]));
     }
 
     /// One that is joined to nothing, where every address of `prefix` is this machine's own.
