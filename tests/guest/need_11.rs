@@ -51,14 +51,12 @@ fn a_kernel_without_tcp_md5_is_named_by_every_dial() {
 fn a_ttl_that_ends_on_the_way_is_told_with_multihop_and_multihop_mends_it() {
     const FAR: &str = "198.51.100.2";
     let (here, router) = Namespace::pair(&["near"]);
-    let (far, _unused) = Namespace::pair(&["unused"]);
-    router.join("far", &far, "far");
+    let (far, _alone) = Namespace::pair(&[]);
+    router.join_by("far", "198.51.100.9/24", &far, "198.51.100.2/24");
     here.ip(&["addr", "add", "192.0.2.1/24", "dev", "near"]);
     here.ip(&["route", "add", "default", "via", "192.0.2.9"]);
     router.ip(&["addr", "add", "192.0.2.9/24", "dev", "near"]);
-    router.ip(&["addr", "add", "198.51.100.9/24", "dev", "far"]);
     router.sysctl("ipv4/ip_forward", "1");
-    far.ip(&["addr", "add", "198.51.100.2/24", "dev", "far"]);
     far.ip(&["route", "add", "default", "via", "198.51.100.9"]);
     let one_hop = File { peer: (FAR, 65020), keys: "mode = \"active\"\nmultihop = 1", ..EDGE };
     let edge = Quadzero::run(&here, &one_hop.text());

@@ -73,9 +73,16 @@ impl Needs {
         if edge.kernel.is_some() {
             needs.capabilities |= CapabilitySet::NET_ADMIN;
         }
-        // Where net.ipv4.ping_group_range does not hold our group, an echo takes a raw socket.
-        if edge.probes.iter().any(|probe| matches!(probe.subject, Subject::Check(Check::Icmp(_), _))) {
-            needs.capabilities |= CapabilitySet::NET_RAW;
+        for probe in &edge.probes {
+            needs.reads.extend(probe.disable.clone());
+            match &probe.subject {
+                // Where there are no ping sockets.
+                Subject::Check(Check::Icmp(_), _) => needs.capabilities |= CapabilitySet::NET_RAW,
+                Subject::Check(Check::File { path, .. } | Check::Http { ca_file: Some(path), .. }, _) => {
+                    needs.reads.push(path.clone());
+                }
+                _ => {}
+            }
         }
         needs
     }
@@ -261,6 +268,12 @@ mod tests {
         ] {
             assert_eq!(needs(listen).capabilities, capability, "{listen}");
         }
+    }
+
+    #[test]
+    fn an_icmp_probe_needs_its_capability() {
+        let needs = needs("listen = []\n[[probe]]\nname = \"out\"\nicmp = \"192.0.2.9\"");
+        assert_eq!(needs.capabilities, CapabilitySet::NET_RAW);
     }
 
     #[test]
