@@ -64,8 +64,11 @@ pub(in crate::config) enum When {
 record! {
     /// `{ all = [..] }`, `{ any = [..] }` or `{ not = .. }`.
     Combined {
+        /// All of these hold.
         optional all: Vec<When>,
+        /// One of these holds.
         optional any: Vec<When>,
+        /// This does not hold.
         optional not: When,
     }
 }
