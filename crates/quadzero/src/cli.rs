@@ -140,6 +140,8 @@ pub enum Shown {
     },
     /// Routes that the kernel has of what was learned, and those that it is not to have
     Kernel,
+    /// What probes have found out, and which announcements depend on that
+    Probes,
     /// What has happened
     Events,
 }

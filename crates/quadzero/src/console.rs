@@ -45,6 +45,7 @@ fn request(what: &Shown) -> Request {
         Shown::Routes { which, neighbor } => Request::Routes { which, neighbor },
         Shown::Policy { neighbor } => Request::Policy { neighbor },
         Shown::Kernel => Request::Kernel,
+        Shown::Probes => Request::Probes,
         Shown::Events => Request::Events,
     }
 }
@@ -56,6 +57,7 @@ fn text(what: &Shown, answer: &Value) -> String {
         Shown::Routes { .. } => routes(answer),
         Shown::Policy { .. } => policy(answer),
         Shown::Kernel => kernel(answer),
+        Shown::Probes => probes(answer),
         Shown::Events => list(answer).iter().map(event_line).collect(),
     }
 }
@@ -397,6 +399,30 @@ fn kernel(answer: &Value) -> String {
         out += &table(["Kept out", "From", "Why", "What to do"], rows);
     }
     out
+}
+
+fn probes(answer: &Value) -> String {
+    let rows = list(&answer["probes"]).iter().map(|row| {
+        let held = row["held-down"].as_f64().filter(|seconds| *seconds > 0.0);
+        let held = held.map_or_else(String::new, |seconds| format!(" (held down for {seconds} s)"));
+        [
+            printable(&row["name"]),
+            printable(&row["looks-at"]),
+            printable(&row["state"]) + &held,
+            age(&row["since"]),
+            printable(&row["because"]),
+        ]
+    });
+    let conditions = list(&answer["conditions"]).iter().map(|row| {
+        let verdict = match row["holds"].as_bool() {
+            Some(true) => "holds".to_owned(),
+            Some(false) => format!("fails: {}", printable(&row["on-failure"])),
+            None => format!("unknown: {}", printable(&row["on-failure"])),
+        };
+        [printable(&row["prefix"]), printable(&row["name"]), printable(&row["condition"]), verdict]
+    });
+    let probes = table(["Probe", "Looks at", "State", "For", "Because"], rows);
+    probes + "\n" + &table(["Network", "Name", "When", "Verdict"], conditions)
 }
 
 fn event_line(event: &Value) -> String {

@@ -25,6 +25,7 @@ const fn changes(request: &Request) -> bool {
         | Request::Routes { .. }
         | Request::Policy { .. }
         | Request::Kernel
+        | Request::Probes
         | Request::Events
         | Request::Watch
         | Request::Why { .. } => false,
@@ -47,6 +48,7 @@ fn look(running: &Running, request: Request) -> Result<Value, String> {
         Request::Routes { which, neighbor } => view::routes(running, which, neighbor.as_deref()),
         Request::Policy { neighbor } => view::policy(running, neighbor.as_deref()),
         Request::Kernel => view::kernel(running),
+        Request::Probes => Ok(view::probes(running)),
         Request::Why { prefix, to } => view::why(running, prefix, to.as_deref()),
         _ => Ok(running.history().events().iter().map(|event| json!(**event)).collect()),
     }

@@ -52,6 +52,8 @@ pub enum Request {
     Policy { neighbor: Option<String> },
     /// What the kernel has of what was learned, and what it is not to have.
     Kernel,
+    /// What probes have found out, and which announcements depend on that.
+    Probes,
     /// What has happened.
     Events,
     /// And what will happen, as it does.

@@ -8,6 +8,7 @@ use crate::router::Router;
 use quadzero_azure::speaker::Mock;
 use quadzero_azure::verdict::Exit;
 use quadzero_fsm::{Peer, PeerConfig, Speaker};
+use quadzero_policy::Health;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
@@ -61,7 +62,7 @@ impl Running {
     }
 
     fn run(&mut self, speaker: Speaker) -> Result<(), LabError> {
-        let router = Router::with(speaker, &self.side.edge, self.configs.clone())?;
+        let router = Router::with(speaker, &self.side.edge, self.configs.clone(), &Health::good())?;
         self.peers = router.peers().to_vec();
         self.router = Some(router);
         self.alive = true;
@@ -107,7 +108,7 @@ impl Running {
     }
 
     pub(super) fn announce(&self) {
-        self.router.iter().for_each(|router| router.announce(&self.side.edge));
+        self.router.iter().for_each(|router| _ = router.follow(&self.side.edge, &Health::good()));
     }
 
     /// Whether a packet that is sent there now gets out.
