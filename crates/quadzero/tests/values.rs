@@ -4,7 +4,7 @@
 
 use quadzero::config::azure::Deployment;
 use quadzero::config::edge::{Edge, Range};
-use quadzero::config::{Loaded, Source};
+use quadzero::config::{At, Loaded, Source};
 use quadzero_azure::config::{
     HoldTimeBehaviour, HubConnection, Kind, NextHopType, Peering, Place, Preference, Sku, SystemDefault,
     VnetPeering,
@@ -33,6 +33,20 @@ fn edge(rest: &str) -> Edge {
 
 fn sockets(addresses: &[&str]) -> Vec<SocketAddr> {
     addresses.iter().map(|address| address.parse().unwrap()).collect()
+}
+
+#[test]
+fn an_edge_is_watched_and_writes_down_only_where_it_is_told_to() {
+    let plain = edge("");
+    assert_eq!((plain.metrics, plain.audit), (None, None));
+    let remote = edge("[metrics]\nlisten = \"192.0.2.1:9179\"\nallow-remote = true\n[audit]\nfile = \"/a\"");
+    let metrics = remote.metrics.unwrap();
+    assert_eq!((metrics.at, metrics.allow_remote), (At::Tcp("192.0.2.1:9179".parse().unwrap()), true));
+    let audit = remote.audit.unwrap();
+    assert_eq!((audit.file, audit.max_size, audit.keep), ("/a".into(), 10 << 20, 5));
+    let own = edge("[metrics]\nsocket = \"/m\"\n[audit]\nfile = \"/a\"\nmax-size = \"1GiB\"\nkeep = 0");
+    assert_eq!(own.metrics.unwrap().at, At::Unix("/m".into()));
+    assert_eq!(own.audit.map(|audit| (audit.max_size, audit.keep)), Some((1 << 30, 0)));
 }
 
 #[test]
