@@ -170,6 +170,7 @@ fn the_line_fails_and_comes_back_and_whoever_watches_sees_it(adapter: &'static d
     lab.line("down");
     wait_for_default(daemon.as_ref().expect("it runs"), false);
     lab.wait_for_sample("quadzero_withdraw_latency_seconds_count", 1.0);
+    println!("from the report to the withdrawal: {} s", lab.sample("quadzero_withdraw_latency_seconds_sum"));
     assert_eq!(now(), [0.0, 0.0, 0.0, 0.0, 1.0]);
     assert_eq!(lab.sample("quadzero_withdraw_pending"), 0.0);
     assert_eq!(lab.wait_for_ready(200), "ready\n", "to announce nothing is what it should");

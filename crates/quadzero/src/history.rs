@@ -101,7 +101,10 @@ impl History {
     fn note(&self, neighbor: Option<&str>, event: Event) {
         let mut remembered = self.lock();
         let last = remembered.events.iter().rfind(|event| event.neighbor.as_deref() == neighbor);
-        if neighbor.is_some() && last.is_some_and(|last| last.kind == event.kind && last.text == event.text) {
+        let is_same = |last: &Arc<Event>| {
+            (last.kind, &last.text, &last.because) == (event.kind, &event.text, &event.because)
+        };
+        if neighbor.is_some() && last.is_some_and(is_same) {
             return;
         }
         remembered.last_id += 1;
@@ -253,5 +256,16 @@ mod tests {
         history.add("session-up", Some("a"), "established");
         history.add("attempt-failed", Some("a"), "refused");
         assert_eq!(history.events().len(), 4);
+    }
+
+    /// The default with a longer path, and as it was: both say that 0.0.0.0/0 is announced.
+    #[test]
+    fn what_is_told_for_another_reason_is_no_repetition() {
+        let history = History::default();
+        for because in ["we are about to leave", "we stay", "we stay"] {
+            let event = Event::new("announced", "announced 0.0.0.0/0");
+            history.note(Some("a"), Event { because: Some(because.into()), ..event });
+        }
+        assert_eq!(history.events().len(), 2);
     }
 }

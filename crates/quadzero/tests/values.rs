@@ -5,7 +5,7 @@
 use quadzero::config::azure::Deployment;
 use quadzero::config::edge::{Edge, Range};
 use quadzero::config::scenario::Ibgp;
-use quadzero::config::{Loaded, Source};
+use quadzero::config::{At, Loaded, Source};
 use quadzero_azure::config::{
     HoldTimeBehaviour, HubConnection, Kind, NextHopType, Peering, Place, Preference, Sku, SystemDefault,
     Target, VnetPeering,
@@ -65,6 +65,20 @@ fn the_kernel_is_asked_for_nothing_unless_there_is_a_table_for_it() {
     );
     assert_eq!((settings.settle, settings.keep, settings.max_paths.get()), (Duration::ZERO, true, 1));
     assert_eq!(settings.accept, ["10.0.0.0/8".parse().unwrap()]);
+}
+
+#[test]
+fn an_edge_is_watched_and_writes_down_only_where_it_is_told_to() {
+    let plain = edge("");
+    assert_eq!((plain.metrics, plain.audit), (None, None));
+    let remote = edge("[metrics]\nlisten = \"192.0.2.1:9179\"\nallow-remote = true\n[audit]\nfile = \"/a\"");
+    let metrics = remote.metrics.unwrap();
+    assert_eq!((metrics.at, metrics.allow_remote), (At::Tcp("192.0.2.1:9179".parse().unwrap()), true));
+    let audit = remote.audit.unwrap();
+    assert_eq!((audit.file, audit.max_size, audit.keep), ("/a".into(), 10 << 20, 5));
+    let own = edge("[metrics]\nsocket = \"/m\"\n[audit]\nfile = \"/a\"\nmax-size = \"1GiB\"\nkeep = 0");
+    assert_eq!(own.metrics.unwrap().at, At::Unix("/m".into()));
+    assert_eq!(own.audit.map(|audit| (audit.max_size, audit.keep)), Some((1 << 30, 0)));
 }
 
 #[test]
