@@ -58,14 +58,8 @@ impl World {
         });
         let world = Self { holder, first, folder };
         world.write("containers.conf", CONTAINERS);
-        world.write("bin/docker", &docker(&world.folder));
-        for program in ["docker", "podman"] {
-            let path = world.folder.join("bin").join(program);
-            if program == "podman" {
-                fs::copy(world.folder.join("bin/docker"), &path).expect("it can be copied");
-            }
-            fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("it is ours");
-        }
+        let docker = world.write("bin/docker", &docker(&world.folder));
+        fs::set_permissions(docker, PermissionsExt::from_mode(0o755)).expect("it is ours");
         world
     }
 
@@ -110,13 +104,13 @@ impl Drop for World {
     fn drop(&mut self) {
         let _ = self.holder.kill();
         let _ = self.holder.wait();
-        remove(&self.folder);
         let end = Instant::now() + PATIENCE;
         // Who was killed is still in a control group for a moment.
         while !left(&name(id())).is_empty() && Instant::now() < end {
             sleep(Duration::from_millis(50));
             remove_groups(&name(id()));
         }
+        remove(&self.folder);
     }
 }
 
