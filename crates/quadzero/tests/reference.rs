@@ -7,7 +7,7 @@ use quadzero::config::Source;
 use std::collections::BTreeSet;
 
 /// A heading of the reference, and a file with an unknown key in that table.
-const TABLES: [(&str, &str); 23] = [
+const TABLES: [(&str, &str); 24] = [
     ("### `[bgp]`", "[bgp]\nzzzz = 1"),
     ("### `[[originate]]`", "[[originate]]\nzzzz = 1"),
     ("### `[[exception]]`", "[[exception]]\nzzzz = 1"),
