@@ -10,7 +10,7 @@ use crate::{
 };
 use fastrand::Rng;
 use quadzero_fsm::{Encodings, Session};
-use quadzero_policy::{NeighborPolicy, Policy};
+use quadzero_policy::{Health, NeighborPolicy, Policy};
 use quadzero_rib::RouteSet;
 use std::{
     sync::Arc,
@@ -365,7 +365,7 @@ impl World {
         let places = self.places_of(speaker);
         let neighbors: Vec<NeighborPolicy> =
             places.iter().map(|place| self.plans[place.pair].policies[place.side].clone()).collect();
-        let sets = self.speakers[speaker].policy.plan(&neighbors);
+        let sets = self.speakers[speaker].policy.plan(&neighbors, &Health::good());
         for (place, set) in places.into_iter().zip(sets) {
             self.wanted[place.pair][place.side] = set;
         }

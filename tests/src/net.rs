@@ -91,6 +91,19 @@ impl Namespace {
         namespace
     }
 
+    /// Joins it to another by a second wire, called `name` in both, with these addresses and lengths.
+    ///
+    /// # Panics
+    /// Without root, or iproute2.
+    pub fn join(&self, other: &Self, name: &str, here: &str, there: &str) {
+        let peer = ["type", "veth", "peer", "name", name, "netns", &other.name];
+        self.ip(&[&["link", "add", name], &peer[..]].concat());
+        for (end, address) in [(self, here), (other, there)] {
+            end.ip(&["addr", "add", address, "dev", name]);
+            end.ip(&["link", "set", name, "up"]);
+        }
+    }
+
     /// Sets what /proc/sys/net/ has of this name, for this namespace alone.
     ///
     /// # Panics

@@ -181,6 +181,16 @@ impl Quadzero {
         changes.map(|event| (text(&event["to"]), text(&event["diagnostic"]))).collect()
     }
 
+    /// The states that a probe came to, each with its reason, in their order: "up", "3 looks in a row passed".
+    ///
+    /// # Panics
+    /// When the log does not look like that.
+    pub fn probe(&self, name: &str) -> Vec<(String, String)> {
+        let events = self.process.events();
+        let changes = events.iter().filter(|e| e["message"] == "probe changed" && e["probe"] == name);
+        changes.map(|event| (text(&event["to"]), text(&event["reason"]))).collect()
+    }
+
     /// Why the edge's sessions ended, in their order.
     ///
     /// # Panics

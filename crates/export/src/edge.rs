@@ -119,7 +119,7 @@ pub enum PlanError {
 mod tests {
     use super::*;
     use quadzero_policy::{
-        ExceptionMode, ExceptionSet, NeighborPolicy, Origination, Overrides, Policy, Template,
+        ExceptionMode, ExceptionSet, Health, NeighborPolicy, Origination, Overrides, Policy, Template,
     };
 
     fn told(originations: &[&str], mode: ExceptionMode) -> Vec<IpNet> {
@@ -139,7 +139,7 @@ mod tests {
             announce: None,
             overrides: Overrides::default(),
         };
-        internet(&policy.explain(&neighbor))
+        internet(&policy.explain(&neighbor, &Health::good()))
     }
 
     #[test]

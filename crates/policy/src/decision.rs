@@ -1,5 +1,6 @@
 //! A decision, and its reason in words.
 
+use crate::{Condition, Health, OnFailure, Verdict};
 use ipnet::IpNet;
 use quadzero_codec::Family;
 use quadzero_rib::Route;
@@ -17,6 +18,21 @@ pub struct Decision {
     pub outcome: Outcome,
     /// Why.
     pub because: Reason,
+    /// How the condition stands that it depends on, if it does.
+    pub standing: Option<Standing>,
+}
+
+/// How a condition stands, and what that does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The condition.
+    pub condition: Condition,
+    /// Whether it holds.
+    pub verdict: Verdict,
+    /// The probes that make it so.
+    pub because: String,
+    /// What is done where it does not hold.
+    pub on_failure: OnFailure,
 }
 
 /// What in the configuration a decision is about.
@@ -35,6 +51,21 @@ pub enum Outcome {
     Announce(Route),
     /// Nothing is announced.
     Withhold,
+}
+
+impl Standing {
+    /// `None` for what depends on nothing.
+    pub(crate) fn of(condition: &Condition, on_failure: OnFailure, health: &Health) -> Option<Self> {
+        let verdict = condition.verdict(health);
+        let standing =
+            || Self { condition: condition.clone(), verdict, because: condition.because(health), on_failure };
+        (*condition != Condition::Always).then(standing)
+    }
+
+    /// What is to be done about it: `None` while it holds.
+    pub(crate) fn failure(&self) -> Option<OnFailure> {
+        (self.verdict != Verdict::Holds).then_some(self.on_failure)
+    }
 }
 
 impl Decision {
@@ -104,6 +135,13 @@ pub enum Reason {
         /// The neighbor.
         neighbor: Arc<str>,
     },
+    /// Withheld: its condition does not hold.
+    ConditionFails {
+        /// The condition.
+        condition: Condition,
+        /// The probes that make it so.
+        because: String,
+    },
     /// Withheld: something else announces the same prefix. Exceptions come before originations, earlier ones
     /// before later ones, given prefixes before pieces, and pieces of longer prefixes before those of shorter ones.
     Duplicate {
@@ -128,13 +166,34 @@ impl fmt::Display for Source {
 
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { prefix, source, outcome, because } = self;
+        let Self { prefix, source, outcome, because, standing } = self;
         let verdict = match (outcome, because) {
             (Outcome::Announce(_), _) => "is announced",
             (Outcome::Withhold, Reason::Carved { .. }) => "is not announced as such",
             (Outcome::Withhold, _) => "is not announced",
         };
-        write!(f, "{prefix} ({source}) {verdict}: {because}.")
+        write!(f, "{prefix} ({source}) {verdict}: {because}.")?;
+        match standing {
+            Some(standing) if !matches!(because, Reason::ConditionFails { .. }) => write!(f, " {standing}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A sentence behind that of the decision.
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { condition, verdict, because, on_failure } = self;
+        match verdict {
+            Verdict::Holds => write!(f, "This depends on {condition}, which holds; otherwise {on_failure}."),
+            Verdict::Fails => {
+                write!(f, "It depends on {condition}, which fails, hence {on_failure}: {because}.")
+            }
+            Verdict::Unknown => write!(
+                f,
+                "It depends on {condition}, of which nothing is known yet, hence {on_failure}: {because}."
+            ),
+        }
     }
 }
 
@@ -170,6 +229,9 @@ impl fmt::Display for Reason {
                 "the set is in mode carve-out, but the announce list of neighbor \"{neighbor}\" lacks it: what is \
                  announced is not carved and may well cover it"
             ),
+            Self::ConditionFails { condition, because } => {
+                write!(f, "it depends on {condition}, and {because}")
+            }
             Self::Duplicate { by } => write!(f, "{by} comes first with the same prefix"),
             Self::Platform { range } => write!(f, "{range} belongs to Azure's platform"),
         }

@@ -9,12 +9,14 @@
 //!   exceptions in mode udr       --> withheld
 //! ```
 //!
+//! A claim whose condition does not hold is withheld, or says something else, as configured.
+//!
 //! The rule for holes is one: nothing that a neighbor is told covers a hole that it has, wherever it comes from.
 
 use crate::carve::{carve, overlap};
-use crate::decision::{Decision, Outcome, Reason, Source};
+use crate::decision::{Decision, Outcome, Reason, Source, Standing};
 use crate::policy::platform;
-use crate::{ExceptionMode, ExceptionSet, NeighborPolicy, Policy, Template};
+use crate::{ExceptionMode, ExceptionSet, Health, NeighborPolicy, OnFailure, Policy, Template};
 use ipnet::{IpNet, Ipv4Net};
 use quadzero_codec::{Attributes, Family};
 use quadzero_rib::{Interner, Route};
@@ -34,6 +36,7 @@ const DROPPED_BY_AZURE: [IpNet; 4] = [
 /// The decisions about one neighbor, in the making.
 pub(crate) struct Evaluation<'a> {
     neighbor: &'a NeighborPolicy,
+    health: &'a Health,
     /// The neighbor's name, for the reasons.
     name: Arc<str>,
     listed: Option<HashSet<&'a str>>,
@@ -50,6 +53,7 @@ struct Claim {
     prefix: IpNet,
     source: Source,
     attributes: Arc<Attributes>,
+    standing: Option<Standing>,
 }
 
 /// A prefix that nothing told to this neighbor may cover.
@@ -60,9 +64,10 @@ struct Hole {
 }
 
 impl<'a> Evaluation<'a> {
-    pub(crate) fn new(neighbor: &'a NeighborPolicy, interner: &'a mut Interner) -> Self {
+    pub(crate) fn new(neighbor: &'a NeighborPolicy, health: &'a Health, interner: &'a mut Interner) -> Self {
         Self {
             neighbor,
+            health,
             name: neighbor.name.as_str().into(),
             listed: neighbor.announce.as_ref().map(|names| names.iter().map(String::as_str).collect()),
             interner,
@@ -111,13 +116,17 @@ impl<'a> Evaluation<'a> {
     }
 
     fn claim(&mut self, source: Source, name: &str, prefix: IpNet, template: &Template) {
-        if let Some(reason) = self.obstacle(name, &prefix).or_else(|| self.duplicate(&prefix)) {
-            return self.withhold(prefix, source, reason);
+        let standing = Standing::of(&template.condition, template.on_failure, self.health);
+        // What fails takes no prefix: another may stand in for it.
+        let reason = self.obstacle(name, &prefix).or_else(|| fails(&standing));
+        if let Some(reason) = reason.or_else(|| self.duplicate(&prefix)) {
+            return self.decide_on(prefix, source, Outcome::Withhold, reason, standing);
         }
-        let attributes = template.attributes(Family::of(&prefix), self.neighbor);
+        let failure = standing.as_ref().and_then(Standing::failure);
+        let attributes = template.attributes(Family::of(&prefix), self.neighbor, failure);
         let attributes = self.interner.intern(Arc::new(attributes));
         self.taken.insert(prefix, source.clone());
-        self.claims.push(Claim { prefix, source, attributes });
+        self.claims.push(Claim { prefix, source, attributes, standing });
     }
 
     /// Why the neighbor itself is not told.
@@ -145,59 +154,70 @@ impl<'a> Evaluation<'a> {
     }
 
     fn announce(&mut self, claim: Claim) {
-        let Claim { prefix, source, attributes } = claim;
+        let prefix = claim.prefix;
         let inside: Vec<&Hole> = self.holes.iter().filter(|hole| overlap(&hole.prefix, &prefix)).collect();
         if inside.is_empty() {
-            let whole = matches!(source, Source::Origination(_));
-            let reason = if whole { Reason::Whole } else { Reason::Exception };
-            return self.tell(prefix, source, attributes, reason);
+            let whole = matches!(claim.source, Source::Origination(_));
+            return self.tell(&claim, prefix, if whole { Reason::Whole } else { Reason::Exception });
         }
         if let Some(hole) = inside.iter().find(|hole| hole.prefix.contains(&prefix)) {
             let reason = Reason::Swallowed { set: hole.set.clone(), hole: hole.prefix };
-            return self.withhold(prefix, source, reason);
+            return self.withhold_of(&claim, prefix, reason);
         }
         let mut sets: Vec<Arc<str>> = inside.iter().map(|hole| hole.set.clone()).collect();
         sets.dedup();
         let holes: Vec<IpNet> = inside.iter().map(|hole| hole.prefix).collect();
-        self.announce_pieces(prefix, &source, &attributes, sets, &holes);
+        self.announce_pieces(&claim, sets, &holes);
     }
 
-    fn announce_pieces(
-        &mut self,
-        of: IpNet,
-        source: &Source,
-        attributes: &Arc<Attributes>,
-        sets: Vec<Arc<str>>,
-        holes: &[IpNet],
-    ) {
+    fn announce_pieces(&mut self, claim: &Claim, sets: Vec<Arc<str>>, holes: &[IpNet]) {
+        let of = claim.prefix;
         let pieces = carve(of, holes);
         let meant = |range: &IpNet| holes.iter().any(|hole| hole.contains(range));
         let lost = |range: &IpNet| of.contains(range) && !self.taken.contains_key(range) && !meant(range);
         let dropped = DROPPED_BY_AZURE.into_iter().filter(lost).collect();
         let reason = Reason::Carved { of, sets: sets.clone(), pieces: pieces.len(), dropped };
-        self.withhold(of, source.clone(), reason);
+        self.withhold_of(claim, of, reason);
         for piece in pieces {
             let platform = platform(&piece).map(|range| Reason::Platform { range });
             if let Some(reason) = platform.or_else(|| self.duplicate(&piece)) {
-                self.withhold(piece, source.clone(), reason);
+                self.withhold_of(claim, piece, reason);
             } else {
-                self.taken.insert(piece, source.clone());
-                self.tell(
-                    piece,
-                    source.clone(),
-                    attributes.clone(),
-                    Reason::Piece { of, sets: sets.clone() },
-                );
+                self.taken.insert(piece, claim.source.clone());
+                self.tell(claim, piece, Reason::Piece { of, sets: sets.clone() });
             }
         }
     }
 
-    fn tell(&mut self, prefix: IpNet, source: Source, attributes: Arc<Attributes>, because: Reason) {
-        let outcome = Outcome::Announce(Route { prefix, attributes });
-        self.decisions.push(Decision { prefix, source, outcome, because });
+    /// Announces a claim, or a piece of it.
+    fn tell(&mut self, claim: &Claim, prefix: IpNet, because: Reason) {
+        let outcome = Outcome::Announce(Route { prefix, attributes: claim.attributes.clone() });
+        self.decide_on(prefix, claim.source.clone(), outcome, because, claim.standing.clone());
+    }
+
+    fn withhold_of(&mut self, claim: &Claim, prefix: IpNet, because: Reason) {
+        self.decide_on(prefix, claim.source.clone(), Outcome::Withhold, because, claim.standing.clone());
     }
 
     fn withhold(&mut self, prefix: IpNet, source: Source, because: Reason) {
-        self.decisions.push(Decision { prefix, source, outcome: Outcome::Withhold, because });
+        self.decide_on(prefix, source, Outcome::Withhold, because, None);
     }
+
+    fn decide_on(
+        &mut self,
+        prefix: IpNet,
+        source: Source,
+        outcome: Outcome,
+        because: Reason,
+        standing: Option<Standing>,
+    ) {
+        self.decisions.push(Decision { prefix, source, outcome, because, standing });
+    }
+}
+
+/// Why there is nothing to say while the condition does not hold.
+fn fails(standing: &Option<Standing>) -> Option<Reason> {
+    let standing = standing.as_ref().filter(|s| s.failure() == Some(OnFailure::Withdraw))?;
+    let (condition, because) = (standing.condition.clone(), standing.because.clone());
+    Some(Reason::ConditionFails { condition, because })
 }

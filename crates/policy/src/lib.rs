@@ -17,12 +17,14 @@
 //! [`Decision`]s ([`Policy::explain`]), and the routes are the announced ones among them ([`Policy::routes`]):
 //! what is shown cannot differ from what is said. [`Policy::plan`] does so for many neighbors at once.
 //!
-//! Sessions, health and time are unknown here; the same input gives the same answer.
+//! What an announcement depends on is a [`Condition`] of its [`Template`], and how the probes are is a value that is handed in
+//! ([`Health`]): sessions, probing and time are unknown here, and the same input gives the same answer.
 //!
 //! What Azure does with the routes is not in RFCs; where a decision rests on that, its reason says so.
 
 mod carve;
 mod cloud;
+mod condition;
 mod decision;
 mod evaluation;
 mod policy;
@@ -31,7 +33,8 @@ mod user_defined;
 
 pub use carve::carve;
 pub use cloud::{Cloud, KmsHost};
-pub use decision::{Decision, Outcome, Reason, Source};
+pub use condition::{Condition, Health, OnFailure, Probe, State, Verdict};
+pub use decision::{Decision, Outcome, Reason, Source, Standing};
 pub use policy::{ExceptionMode, ExceptionSet, NeighborPolicy, Origination, Policy, PolicyError};
 pub use template::{Overrides, Template};
 pub use user_defined::UserDefinedRoute;

@@ -2,7 +2,7 @@
 
 use crate::decision::Decision;
 use crate::evaluation::Evaluation;
-use crate::{Overrides, Template, UserDefinedRoute};
+use crate::{Condition, Health, Overrides, Template, UserDefinedRoute};
 use ipnet::{IpNet, Ipv4Net};
 use quadzero_codec::{Asn, Family, NextHop};
 use quadzero_rib::{Interner, RouteSet};
@@ -147,30 +147,50 @@ impl Policy {
         &self.exceptions
     }
 
-    /// Every decision about what this neighbor is told, sorted by prefix. This *is* the evaluation.
-    pub fn explain(&self, neighbor: &NeighborPolicy) -> Vec<Decision> {
-        self.evaluate(neighbor, &mut Interner::default())
+    /// Every decision about what this neighbor is told while the probes are so, sorted by prefix. This *is* the evaluation.
+    pub fn explain(&self, neighbor: &NeighborPolicy, health: &Health) -> Vec<Decision> {
+        self.evaluate(neighbor, health, &mut Interner::default())
     }
 
     /// What this neighbor is told: the routes of [`explain`](Self::explain).
-    pub fn routes(&self, neighbor: &NeighborPolicy) -> RouteSet {
-        announced(&self.explain(neighbor))
+    pub fn routes(&self, neighbor: &NeighborPolicy, health: &Health) -> RouteSet {
+        announced(&self.explain(neighbor, health))
     }
 
     /// [`routes`](Self::routes) of many neighbors, with as little memory as can be: equal sets are one `Arc`,
     /// equal attributes are one `Arc`, and neighbors on the same terms are evaluated once.
-    pub fn plan(&self, neighbors: &[NeighborPolicy]) -> Vec<Arc<RouteSet>> {
+    pub fn plan(&self, neighbors: &[NeighborPolicy], health: &Health) -> Vec<Arc<RouteSet>> {
         let mut interner = Interner::default();
         let mut sets: Vec<Arc<RouteSet>> = Vec::new();
         let mut by_terms = HashMap::new();
         let mut plan = |neighbor| {
             let set = by_terms.entry(Terms::of(neighbor)).or_insert_with(|| {
-                let set = announced(&self.evaluate(neighbor, &mut interner));
+                let set = announced(&self.evaluate(neighbor, health, &mut interner));
                 shared(&mut sets, set)
             });
             set.clone()
         };
         neighbors.iter().map(&mut plan).collect()
+    }
+
+    /// What is announced under a condition: its name, its prefix, and on what it depends.
+    pub fn depending(&self) -> impl Iterator<Item = (&str, &IpNet, &Template)> {
+        let originated = self.originations.iter().map(|o| (o.name.as_str(), &o.prefix, &o.template));
+        let excepted = self.exceptions.iter().flat_map(|set| {
+            let template = match &set.mode {
+                ExceptionMode::Announce(template) => Some(template),
+                ExceptionMode::CarveOut | ExceptionMode::Udr => None,
+            };
+            let of_set = move |prefix| Some((set.name.as_str(), prefix, template?));
+            set.prefixes.iter().filter_map(of_set)
+        });
+        let depends = |(_, _, template): &(&str, &IpNet, &Template)| template.condition != Condition::Always;
+        originated.chain(excepted).filter(depends)
+    }
+
+    /// The conditions that announcements depend on.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.depending().map(|(_, _, template)| &template.condition)
     }
 
     /// The entries for Azure's route tables: those that exceptions in mode udr need, and those that could be
@@ -179,8 +199,8 @@ impl Policy {
         self.exceptions.iter().flat_map(UserDefinedRoute::of).collect()
     }
 
-    fn evaluate(&self, neighbor: &NeighborPolicy, interner: &mut Interner) -> Vec<Decision> {
-        Evaluation::new(neighbor, interner).decide(self)
+    fn evaluate(&self, neighbor: &NeighborPolicy, health: &Health, interner: &mut Interner) -> Vec<Decision> {
+        Evaluation::new(neighbor, health, interner).decide(self)
     }
 }
 

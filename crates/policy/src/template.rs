@@ -1,6 +1,6 @@
-//! What a route says, as configured, and what becomes of it for one neighbor.
+//! What a route says and while what holds, as configured, and what becomes of it for one neighbor.
 
-use crate::NeighborPolicy;
+use crate::{Condition, NeighborPolicy, OnFailure};
 use ipnet::IpNet;
 use quadzero_codec::{
     AsPath, Asn, Attributes, Community, ExtendedCommunity, Family, LargeCommunity, NextHop, Origin,
@@ -31,6 +31,10 @@ pub struct Template {
     pub extended_communities: Vec<ExtendedCommunity>,
     /// LARGE_COMMUNITY.
     pub large_communities: Vec<LargeCommunity>,
+    /// While this holds.
+    pub condition: Condition,
+    /// And what is said where it does not.
+    pub on_failure: OnFailure,
 }
 
 /// What is said otherwise to one neighbor, of every route. `Some` replaces what the template says; prepending
@@ -59,18 +63,30 @@ pub struct Overrides {
 
 impl Template {
     /// What this neighbor is told (RFC 4271 §5.1.2 for AS_PATH, §5.1.5 for LOCAL_PREF).
-    pub(crate) fn attributes(&self, family: Family, neighbor: &NeighborPolicy) -> Attributes {
+    ///
+    /// `failure` is what is to be done about a condition that does not hold, `None` where it does.
+    pub(crate) fn attributes(
+        &self,
+        family: Family,
+        neighbor: &NeighborPolicy,
+        failure: Option<OnFailure>,
+    ) -> Attributes {
         let over = &neighbor.overrides;
         let internal = neighbor.is_internal();
+        let (down_med, down_prepend) = match failure {
+            Some(OnFailure::Med(med)) => (Some(med), 0),
+            Some(OnFailure::Prepend(times)) => (None, times),
+            Some(OnFailure::Keep | OnFailure::Withdraw) | None => (None, 0),
+        };
         // Within our own AS, our AS in the path would be a loop to whoever hears it.
-        let prepend = usize::from(self.prepend) + usize::from(over.prepend) + 1;
+        let prepend = [self.prepend, over.prepend, down_prepend].map(usize::from).iter().sum::<usize>() + 1;
         let local_pref = over.local_pref.or(self.local_pref).unwrap_or(DEFAULT_LOCAL_PREF);
         Attributes {
             origin: over.origin.unwrap_or(self.origin),
             as_path: AsPath::sequence(self.as_path.iter().copied())
                 .prepended(neighbor.local_as, if internal { 0 } else { prepend }),
             next_hop: over.next_hop.filter(|hop| fits(hop, family)).unwrap_or(self.next_hop),
-            med: over.med.or(self.med),
+            med: down_med.or(over.med).or(self.med),
             local_pref: internal.then_some(local_pref),
             communities: joined(&self.communities, &over.communities),
             extended_communities: joined(&self.extended_communities, &over.extended_communities),

@@ -33,8 +33,11 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(probe: Probe, reports: watch::Sender<Reports>) -> Self {
-        let machine = Machine::new(Instant::now(), probe.parameters.clone());
+    pub(crate) fn new(probe: Probe, before: Option<&Report>, reports: watch::Sender<Reports>) -> Self {
+        let mut machine = Machine::new(Instant::now(), probe.parameters.clone());
+        if let Some(before) = before {
+            machine.resume(before);
+        }
         let mut voice = Voice { name: probe.name.clone(), reports };
         voice.say(&machine);
         Self { probe, machine, voice }
@@ -97,8 +100,7 @@ struct Voice {
 
 impl Voice {
     fn say(&mut self, machine: &Machine) {
-        let (state, since, because) = (machine.state(), machine.since(), machine.because().clone());
-        self.put(Report { state, since, because });
+        self.put(machine.report());
     }
 
     fn put(&self, report: Report) {
@@ -108,8 +110,8 @@ impl Voice {
 
 impl Drop for Voice {
     fn drop(&mut self) {
-        let because = "the task that judges it has ended".into();
-        self.put(Report { state: State::Down, since: Instant::now(), because });
+        let (because, now) = ("the task that judges it has ended".into(), Instant::now());
+        self.put(Report { state: State::Down, since: now, because, held_until: now, flaps: 0 });
     }
 }
 

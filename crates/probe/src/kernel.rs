@@ -13,6 +13,7 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
 use rustix::io::Errno;
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -43,6 +44,18 @@ pub enum Wanted {
     },
     /// An interface that is up, and running: with a carrier.
     Interface(String),
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Route { network, length, table: None } => write!(f, "route {network}/{length}"),
+            Self::Route { network, length, table: Some(table) } => {
+                write!(f, "route {network}/{length} table {table}")
+            }
+            Self::Interface(name) => write!(f, "interface {name}"),
+        }
+    }
 }
 
 /// Where an answer goes.

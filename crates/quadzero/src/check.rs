@@ -10,7 +10,7 @@ use crate::config::{Any, Loaded, Severity, Source};
 use crate::logging;
 use quadzero_azure::config::{Gateway, Kind};
 use quadzero_codec::{Attributes, NextHop};
-use quadzero_policy::{Decision, Reason, UserDefinedRoute};
+use quadzero_policy::{Decision, Health, Reason, UserDefinedRoute};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write as _};
@@ -76,7 +76,7 @@ fn summary(loaded: &Loaded<Any>, explain: bool) -> String {
 fn of_edge(edge: &Edge, explain: bool) -> String {
     let mut text = String::new();
     for neighbor in &edge.neighbors {
-        let decisions = edge.policy.explain(&neighbor.policy);
+        let decisions = edge.policy.explain(&neighbor.policy, &Health::good());
         let _ = writeln!(text, "\n{}", Told { neighbor, decisions: &decisions });
         for line in if explain { reasons(&decisions) } else { announced(&decisions) } {
             let _ = writeln!(text, "  {line}");
@@ -257,7 +257,7 @@ fn document(loaded: &Loaded<Any>, explain: bool) -> Value {
 
 fn told(edge: &Edge, neighbor: &Neighbor, explain: bool) -> Value {
     let peer = &neighbor.peer;
-    let decisions = edge.policy.explain(&neighbor.policy);
+    let decisions = edge.policy.explain(&neighbor.policy, &Health::good());
     let mut value = json!({
         "name": peer.name,
         "address": neighbor.range.is_none().then(|| peer.transport.remote.ip()),

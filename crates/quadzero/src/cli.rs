@@ -138,6 +138,8 @@ pub enum Shown {
         /// Every decision about this neighbor
         neighbor: Option<String>,
     },
+    /// What probes have found out, and which announcements depend on that
+    Probes,
     /// What has happened
     Events,
 }

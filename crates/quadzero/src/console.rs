@@ -44,6 +44,7 @@ fn request(what: &Shown) -> Request {
         Shown::Neighbor { name } => Request::Neighbor { name },
         Shown::Routes { which, neighbor } => Request::Routes { which, neighbor },
         Shown::Policy { neighbor } => Request::Policy { neighbor },
+        Shown::Probes => Request::Probes,
         Shown::Events => Request::Events,
     }
 }
@@ -54,6 +55,7 @@ fn text(what: &Shown, answer: &Value) -> String {
         Shown::Neighbor { .. } => list(answer).iter().map(neighbor_text).collect::<Vec<_>>().join("\n"),
         Shown::Routes { .. } => routes(answer),
         Shown::Policy { .. } => policy(answer),
+        Shown::Probes => probes(answer),
         Shown::Events => list(answer).iter().map(event_line).collect(),
     }
 }
@@ -360,6 +362,30 @@ fn policy(answer: &Value) -> String {
         let _ = writeln!(out, "{}{says}", printable(&decision["because"]));
     }
     out
+}
+
+fn probes(answer: &Value) -> String {
+    let rows = list(&answer["probes"]).iter().map(|row| {
+        let held = row["held-down"].as_f64().filter(|seconds| *seconds > 0.0);
+        let held = held.map_or_else(String::new, |seconds| format!(" (held down for {seconds} s)"));
+        [
+            printable(&row["name"]),
+            printable(&row["looks-at"]),
+            printable(&row["state"]) + &held,
+            age(&row["since"]),
+            printable(&row["because"]),
+        ]
+    });
+    let conditions = list(&answer["conditions"]).iter().map(|row| {
+        let verdict = match row["holds"].as_bool() {
+            Some(true) => "holds".to_owned(),
+            Some(false) => format!("fails: {}", printable(&row["on-failure"])),
+            None => format!("unknown: {}", printable(&row["on-failure"])),
+        };
+        [printable(&row["prefix"]), printable(&row["name"]), printable(&row["condition"]), verdict]
+    });
+    let probes = table(["Probe", "Looks at", "State", "For", "Because"], rows);
+    probes + "\n" + &table(["Network", "Name", "When", "Verdict"], conditions)
 }
 
 fn event_line(event: &Value) -> String {

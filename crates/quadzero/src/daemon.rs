@@ -30,7 +30,11 @@ use tracing::{info, warn};
 pub fn run(options: &cli::Run) -> Result<(), Failure> {
     let edge = Source::read(&options.config)?.edge().accept()?;
     take_all_descriptors();
-    runtime()?.block_on(be_edge(edge, &options.config))
+    let runtime = runtime()?;
+    let ended = runtime.block_on(be_edge(edge, &options.config));
+    // A probe's look at a file whose server is gone hangs in the kernel for as long as that pleases.
+    runtime.shutdown_background();
+    ended
 }
 
 /// `quadzero azure`.
@@ -77,6 +81,7 @@ async fn be_edge(edge: Edge, path: &Path) -> Result<(), Failure> {
                 Told::Stop(signal) => running.terminate(signal),
                 Told::Reload => running.hang_up(),
             },
+            health = running.probed() => running.follow(health),
             Some(question) = next_question(&mut control) => control::answer(&mut running, question),
             () = tokio::time::sleep_until(deadline.unwrap_or_else(far).into()), if deadline.is_some() => {
                 running.timeout();

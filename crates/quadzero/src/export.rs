@@ -320,7 +320,7 @@ fn neighbors(edge: &Edge) -> Vec<quadzero_export::Neighbor> {
         local_as: peer.local_as,
         remote_as: peer.remote_as,
         md5: peer.transport.md5.is_some(),
-        internet: internet(&edge.policy.explain(policy)),
+        internet: internet(&edge.policy.explain(policy, &quadzero_policy::Health::good())),
     };
     // A gateway of Azure has an address, and is in no range.
     edge.neighbors.iter().filter(|neighbor| neighbor.range.is_none()).map(neighbor).collect()

@@ -2,17 +2,21 @@
 //!
 //! ```text
 //!   [[originate]], [[exception]] ──┐
-//!   quadzero announce, withdraw  ──┼──► Policy, NeighborPolicy ──► a set of routes for each neighbor
-//!   draining: GRACEFUL_SHUTDOWN  ──┘
+//!   quadzero announce, withdraw  ──┼──► Policy, NeighborPolicy, Health ──► a set of routes for each neighbor
+//!   draining: GRACEFUL_SHUTDOWN  ──┤
+//!   [[probe]]                    ──┘
 //! ```
 //!
-//! All three end in one policy, so that `show`, `why` and what is said on the wire cannot differ.
+//! All of them end in one evaluation, so that `show`, `why` and what is said on the wire cannot differ.
 
 use crate::config::Source;
-use crate::config::edge::Neighbor;
+use crate::config::edge::{Edge, Neighbor};
 use ipnet::IpNet;
 use quadzero_codec::Community;
-use quadzero_policy::{ExceptionMode, ExceptionSet, NeighborPolicy, Origination, Policy, PolicyError};
+use quadzero_policy::{
+    Condition, Decision, ExceptionMode, ExceptionSet, Health, NeighborPolicy, Origination, Policy,
+    PolicyError,
+};
 use quadzero_rib::RouteSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -143,6 +147,8 @@ pub struct Intent {
     by_hand: ByHand,
     /// How far we are with leaving.
     pub stage: Stage,
+    /// How the probes are.
+    pub health: Health,
 }
 
 impl Intent {
@@ -150,9 +156,13 @@ impl Intent {
     ///
     /// # Errors
     /// What was said by hand does not go with it.
-    pub fn new(configured: &Policy, by_hand: &ByHand, stage: Stage) -> Result<Self, PolicyError> {
-        let policy = by_hand.policy(configured)?;
-        Ok(Self { policy, configured: configured.clone(), by_hand: by_hand.clone(), stage })
+    pub fn new(edge: &Edge, by_hand: &ByHand, stage: Stage, health: Health) -> Result<Self, String> {
+        let policy = by_hand.policy(&edge.policy).map_err(|error| error.to_string())?;
+        let is_unknown = |name: &&Arc<str>| !edge.probes.iter().any(|probe| probe.name == **name);
+        if let Some(unknown) = policy.conditions().flat_map(Condition::probes).find(is_unknown) {
+            return Err(format!("no [[probe]] is called {unknown:?}"));
+        }
+        Ok(Self { policy, configured: edge.policy.clone(), by_hand: by_hand.clone(), stage, health })
     }
 
     /// What the policy has to know of a neighbor now.
@@ -176,14 +186,18 @@ impl Intent {
             let nothing = Arc::new(RouteSet::default());
             return neighbors.map(|_| nothing.clone()).collect();
         }
-        self.policy.plan(&neighbors.map(|neighbor| self.terms(neighbor)).collect::<Vec<_>>())
+        self.policy.plan(&neighbors.map(|neighbor| self.terms(neighbor)).collect::<Vec<_>>(), &self.health)
+    }
+
+    /// Every decision about a neighbor.
+    pub fn explain(&self, neighbor: &Neighbor) -> Vec<Decision> {
+        self.policy.explain(&self.terms(neighbor), &self.health)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::edge::Edge;
 
     fn edge() -> Edge {
         let text = r#"
@@ -204,7 +218,7 @@ mod tests {
 
     fn told(by_hand: &ByHand, stage: Stage) -> Vec<Vec<String>> {
         let edge = edge();
-        let intent = Intent::new(&edge.policy, by_hand, stage).unwrap();
+        let intent = Intent::new(&edge, by_hand, stage, Health::unknown()).unwrap();
         let words = |set: &Arc<RouteSet>| {
             let route = |route: &quadzero_rib::Route| {
                 let said = &route.attributes;

@@ -24,6 +24,7 @@ pub mod intent;
 pub mod lab;
 mod liveness;
 pub mod logging;
+pub mod probes;
 pub mod reload;
 pub mod router;
 pub mod running;

@@ -3,10 +3,12 @@
 //! BGP waits for nothing here. The path is watched as soon as our end of it is known: from the start with a `local-address`, else
 //! from when BGP has a connection, and then for as long as we run.
 
+use crate::probes::say;
 use crate::router::StartError;
 use ipnet::IpNet;
-use quadzero_bfd::{Parameters, Path, Peer as Bfd, Speaker};
+use quadzero_bfd::{Parameters, Path, Peer as Bfd, Speaker, State};
 use quadzero_fsm::{Peer, PeerConfig, Status};
+use quadzero_probe::{Level, Outcome};
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -30,6 +32,8 @@ struct Watching {
     stop: watch::Sender<bool>,
     /// Has no sender any more once the guard is gone, and its path is free.
     gone: watch::Receiver<()>,
+    /// How BFD is, for probes.
+    level: Level,
 }
 
 /// A path that is watched before there is a peer to tell.
@@ -89,22 +93,28 @@ impl Liveness {
         parameters: Parameters,
         run: impl FnOnce(Guard, watch::Receiver<bool>) -> F,
     ) {
-        let guard = Guard { speaker: self.speaker.clone(), peer: peer.clone(), parameters };
+        let (answer, level) = watch::channel(None);
+        let guard = Guard { speaker: self.speaker.clone(), peer: peer.clone(), parameters, level: answer };
         let ((stop, stopping), (here, gone)) = (watch::channel(false), watch::channel(()));
         let run = run(guard, stopping);
         self.guards.spawn(async move {
             run.await;
             drop(here);
         });
-        self.watching.insert(peer.config().transport.remote.ip().into(), Watching { stop, gone });
+        self.watching.insert(peer.config().transport.remote.ip().into(), Watching { stop, gone, level });
         while self.guards.try_join_next().is_some() {}
     }
 
     /// Watches the path to that neighbor no more, and tells it so. Returned is what ends when it knows.
     pub(crate) fn release(&mut self, whose: IpNet) -> Option<watch::Receiver<()>> {
-        let Watching { stop, gone } = self.watching.remove(&whose)?;
+        let Watching { stop, gone, .. } = self.watching.remove(&whose)?;
         stop.send_replace(true);
         Some(gone)
+    }
+
+    /// How BFD to that neighbor is.
+    pub(crate) fn level(&self, whose: IpNet) -> Option<Level> {
+        Some(self.watching.get(&whose)?.level.clone())
     }
 
     /// Tells every neighbor that BFD goes down because we want it so (RFC 5882 §8), and returns when they know.
@@ -130,6 +140,7 @@ struct Guard {
     speaker: Arc<Speaker>,
     peer: Peer,
     parameters: Parameters,
+    level: watch::Sender<Option<Outcome>>,
 }
 
 impl Guard {
@@ -144,6 +155,7 @@ impl Guard {
         loop {
             tokio::select! {
                 () = self.tell_failures(bfd.as_ref()) => return,
+                () = self.tell_state(bfd.as_ref()) => return,
                 Some(local) = moved(&mut status, here) => {
                     // The path from the old address goes first: there is one to each neighbor.
                     drop(bfd.take());
@@ -164,6 +176,26 @@ impl Guard {
         let mut failures = bfd.failures();
         while failures.next().await.is_some() {
             self.peer.bfd_down();
+        }
+    }
+
+    /// Likewise.
+    async fn tell_state(&self, bfd: Option<&Bfd>) {
+        let Some(bfd) = bfd else { return std::future::pending().await };
+        let mut status = bfd.status();
+        loop {
+            let (state, diagnostic) = {
+                let status = status.borrow_and_update();
+                (status.state, status.diagnostic)
+            };
+            let outcome = match state {
+                State::Up => Outcome::Passed,
+                other => Outcome::failed(format_args!("BFD is {other}: {diagnostic}")),
+            };
+            say(&self.level, outcome);
+            if status.changed().await.is_err() {
+                return;
+            }
         }
     }
 

@@ -8,7 +8,7 @@
 //!
 //! Neighbors are told apart by their addresses (or ranges): the same address with another name is the same neighbor.
 
-use crate::config::edge::{Edge, Neighbor};
+use crate::config::edge::{Edge, Neighbor, Probe};
 use ipnet::IpNet;
 use quadzero_fsm::Difference;
 use quadzero_rib::RouteSet;
@@ -30,8 +30,20 @@ pub struct Plan {
     pub no_longer_listen: Vec<SocketAddr>,
     /// Those that something happens to.
     pub neighbors: Vec<Step>,
+    /// Probes that come, go, or look otherwise.
+    pub probes: Vec<ProbeStep>,
     /// Keys that only the next start looks at.
     pub next_start: Vec<&'static str>,
+}
+
+/// What happens to one probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ProbeStep {
+    /// What it is called.
+    pub name: Arc<str>,
+    /// What becomes of it; one that is kept looks otherwise, and goes on from what was known of it.
+    pub action: Action,
 }
 
 /// What happens to one neighbor.
@@ -96,7 +108,7 @@ impl Plan {
     /// From what there is to `edge`, whose neighbors are to have `routes`.
     pub(crate) fn new(edge: &Edge, running: &Edge, now: &[Now<'_>], routes: &[Arc<RouteSet>]) -> Self {
         // What is not named here is in the neighbors, or in their routes.
-        let Edge { asn: _, router_id: _, listen, policy: _, neighbors, control, drain: _ } = edge;
+        let Edge { asn: _, router_id: _, listen, policy: _, neighbors, control, drain: _, probes } = edge;
         let gone = now.iter().filter(|now| !neighbors.iter().any(|new| is_same(new, now.neighbor)));
         let mut steps: Vec<Step> = gone.map(Step::remove).collect();
         for (new, routes) in neighbors.iter().zip(routes) {
@@ -113,6 +125,7 @@ impl Plan {
             listen: without(listen, &running.listen),
             no_longer_listen: without(&running.listen, listen),
             neighbors: steps,
+            probes: probe_steps(&running.probes, probes),
             next_start: if *control == running.control { Vec::new() } else { vec!["control"] },
         }
     }
@@ -131,6 +144,21 @@ impl Plan {
     pub(crate) fn step(&self, address: IpNet) -> Option<&Step> {
         self.neighbors.iter().find(|step| step.address == address && step.action != Action::Remove)
     }
+}
+
+fn probe_steps(old: &[Probe], new: &[Probe]) -> Vec<ProbeStep> {
+    let named = |probes: &[Probe], name: &Arc<str>| probes.iter().find(|probe| probe.name == *name).cloned();
+    let gone = old.iter().filter(|probe| named(new, &probe.name).is_none());
+    let gone = gone.map(|probe| ProbeStep { name: probe.name.clone(), action: Action::Remove });
+    let others = new.iter().filter_map(|probe| {
+        let action = match named(old, &probe.name) {
+            None => Action::Add,
+            Some(known) if known == *probe => return None,
+            Some(_) => Action::Keep,
+        };
+        Some(ProbeStep { name: probe.name.clone(), action })
+    });
+    gone.chain(others).collect()
 }
 
 /// A range is not a neighbor with an address, even if it holds only that.
@@ -217,6 +245,14 @@ impl Display for Plan {
             }
         }
         self.neighbors.iter().try_for_each(|step| step.describe(&mut out))?;
+        for ProbeStep { name, action } in &self.probes {
+            let what = match action {
+                Action::Add => "is added, and knows nothing yet",
+                Action::Remove => "is removed",
+                Action::Keep | Action::Reset => "looks otherwise, and goes on from what it knows",
+            };
+            let _ = writeln!(out, "probe {name} {what}");
+        }
         for key in &self.next_start {
             let _ = writeln!(out, "[{key}] takes effect with the next start");
         }

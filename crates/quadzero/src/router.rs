@@ -7,6 +7,8 @@ use crate::reload::{Action, Now, Plan, is_same};
 use ipnet::IpNet;
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::{Md5Key, Peer, PeerConfig, Speaker, State};
+use quadzero_policy::Health;
+use quadzero_probe::Level;
 use quadzero_rib::RouteSet;
 use std::io;
 use std::net::SocketAddr;
@@ -36,6 +38,12 @@ fn hint(error: &io::Error) -> &'static str {
         }
         _ => "",
     }
+}
+
+/// What each neighbor of the file is to have while the probes are so.
+fn plan(edge: &Edge, health: &Health) -> Vec<Arc<RouteSet>> {
+    let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
+    edge.policy.plan(&policies, health)
 }
 
 /// An edge that runs. Dropping it ends its sessions without a word; [`Router::stop`] says good-bye.
@@ -72,13 +80,12 @@ impl Member {
 }
 
 impl Router {
-    /// Listens and starts every neighbor.
+    /// Listens and starts every neighbor. Of the probes nothing is known yet: [`Self::follow`].
     ///
     /// # Errors
     /// An address that cannot be bound, or a key that the kernel does not take.
     pub fn start(edge: &Edge) -> Result<Self, StartError> {
-        let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
-        Self::start_with(edge, &edge.policy.plan(&policies), History::default())
+        Self::start_with(edge, &plan(edge, &Health::unknown()), History::default())
     }
 
     /// The same with other routes than the file says, and somebody who remembers what happens.
@@ -97,10 +104,14 @@ impl Router {
     }
 
     /// The same with a speaker that listens already, and peers that are somewhere else than the edge's file says.
-    pub(crate) fn with(speaker: Speaker, edge: &Edge, peers: Vec<PeerConfig>) -> Result<Self, StartError> {
+    pub(crate) fn with(
+        speaker: Speaker,
+        edge: &Edge,
+        peers: Vec<PeerConfig>,
+        health: &Health,
+    ) -> Result<Self, StartError> {
         let mut router = Self::new(speaker, History::default());
-        let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
-        for ((neighbor, peer), routes) in edge.neighbors.iter().zip(peers).zip(edge.policy.plan(&policies)) {
+        for ((neighbor, peer), routes) in edge.neighbors.iter().zip(peers).zip(plan(edge, health)) {
             router.add(Neighbor { peer, ..neighbor.clone() }, routes, None)?;
         }
         Ok(router)
@@ -157,10 +168,19 @@ impl Router {
         self.publish(vec![Arc::default(); self.members.len()]);
     }
 
-    /// Every peer is to have what the edge's file says.
-    pub(crate) fn announce(&self, edge: &Edge) {
-        let policies: Vec<_> = edge.neighbors.iter().map(|neighbor| neighbor.policy.clone()).collect();
-        self.publish(edge.policy.plan(&policies));
+    /// Every peer is to have what the edge's file says while the probes are so. How many have other routes now.
+    pub fn follow(&self, edge: &Edge, health: &Health) -> usize {
+        self.publish(plan(edge, health))
+    }
+
+    /// The neighbor of that name.
+    pub(crate) fn named(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.neighbor.peer.name == name)
+    }
+
+    /// BFD to a neighbor, as a probe listens to it.
+    pub(crate) fn bfd(&self, member: &Member) -> Option<Level> {
+        self.liveness.level(member.neighbor.whose())
     }
 
     /// The configured peers, in the order of the file.
@@ -184,16 +204,17 @@ impl Router {
         peers.filter_map(|peer| range_of(&peer).map(|member| (peer, member))).collect()
     }
 
-    /// Every neighbor is to have these routes from now on, in the order of [`Self::members`].
-    pub fn publish(&self, routes: Vec<Arc<RouteSet>>) {
+    /// Every neighbor is to have these routes from now on, in the order of [`Self::members`]. How many had others.
+    pub fn publish(&self, routes: Vec<Arc<RouteSet>>) -> usize {
         let known: Vec<Arc<RouteSet>> = self.members.iter().map(Member::wanted).collect();
-        for (member, routes) in self.members.iter().zip(as_known(routes, &known)) {
+        let changed = self.members.iter().zip(as_known(routes, &known)).filter(|(member, routes)| {
             member.wanted.send_if_modified(|wanted| {
-                let differs = !Arc::ptr_eq(wanted, &routes);
-                *wanted = routes;
+                let differs = !Arc::ptr_eq(wanted, routes);
+                wanted.clone_from(routes);
                 differs
-            });
-        }
+            })
+        });
+        changed.count()
     }
 
     /// What it would take to become `edge`, whose neighbors are to have these routes.

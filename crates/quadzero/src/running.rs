@@ -5,6 +5,8 @@
 //!                 ▲                           │  second SIGTERM ────────────────────────────────▲
 //!                 └────────── undrain ────────┴─────────────┘
 //!
+//!   probes     a report changes ──► Health ──► every session has its routes planned anew
+//!
 //!   reload     file ──► checked ──► Plan ──► applied ──► confirmed, or after a time back again
 //! ```
 
@@ -14,11 +16,14 @@ use crate::config::edge::Edge;
 use crate::daemon::failed;
 use crate::history::History;
 use crate::intent::{Announcement, Asked, ByHand, Intent, Stage};
+use crate::probes::{Probes, Turn, foresee};
 use crate::reload::Plan;
 use crate::router::{Member, Router};
 use ipnet::IpNet;
 use quadzero_codec::{ErrorCode, Notification};
 use quadzero_fsm::{Peer, State};
+use quadzero_policy::{Health, Verdict};
+use quadzero_probe::Reports;
 use quadzero_rib::RouteSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,6 +38,7 @@ pub struct Running {
     by_hand: ByHand,
     intent: Intent,
     router: Router,
+    probes: Probes,
     history: History,
     started: Instant,
     /// When the next step of leaving is due.
@@ -64,9 +70,11 @@ impl Running {
     /// An address that cannot be used, or kept routes that do not go with the configuration.
     pub(crate) fn start(edge: Edge, path: &Path, history: History) -> Result<Self, Failure> {
         let by_hand = kept(edge.control.keep.as_deref()).map_err(failed)?;
-        let intent = Intent::new(&edge.policy, &by_hand, Stage::Serving).map_err(failed)?;
+        let health = foresee(&edge, &Reports::new());
+        let intent = Intent::new(&edge, &by_hand, Stage::Serving, health).map_err(failed)?;
         let routes = intent.plan(edge.neighbors.iter());
         let router = Router::start_with(&edge, &routes, history.clone()).map_err(failed)?;
+        let probes = Probes::start(&edge, &router);
         history.add("start", None, format!("{} neighbors", edge.neighbors.len()));
         Ok(Self {
             path: path.to_owned(),
@@ -74,6 +82,7 @@ impl Running {
             by_hand,
             intent,
             router,
+            probes,
             history,
             started: Instant::now(),
             leave_at: None,
@@ -101,6 +110,11 @@ impl Running {
     /// The neighbors.
     pub fn router(&self) -> &Router {
         &self.router
+    }
+
+    /// What the probes have found out.
+    pub fn reports(&self) -> Reports {
+        self.probes.reports()
     }
 
     /// What has happened.
@@ -132,6 +146,27 @@ impl Running {
         }
         if self.unconfirmed.as_ref().is_some_and(|unconfirmed| unconfirmed.until <= now) {
             self.roll_back();
+        }
+    }
+
+    // Probes.
+
+    /// Waits until a probe has changed; how all of them are then.
+    pub(crate) async fn probed(&mut self) -> Health {
+        self.probes.changed().await
+    }
+
+    /// First acts, and then says so: the telling is in no hurry.
+    pub(crate) fn follow(&mut self, health: Health) {
+        self.intent.health = health;
+        let neighbors = self.publish();
+        for Turn { condition, verdict, because } in
+            self.probes.turns(&self.intent.policy, &self.intent.health)
+        {
+            let holds = verdict == Verdict::Holds;
+            info!(%condition, holds, reason = %because, neighbors, "condition changed");
+            let text = format!("{condition} {}: {because}", if holds { "holds" } else { "does not hold" });
+            self.history.add("condition", None, text);
         }
     }
 
@@ -214,9 +249,10 @@ impl Running {
         peers.any(|peer| peer.status().borrow().state == State::Established)
     }
 
-    fn publish(&mut self) {
+    /// How many neighbors have other routes now.
+    fn publish(&mut self) -> usize {
         let routes = self.intent.plan(self.router.members().iter().map(|member| &member.neighbor));
-        self.router.publish(routes);
+        self.router.publish(routes)
     }
 
     /// Withdraws everything and says good-bye to every neighbor.
@@ -240,7 +276,8 @@ impl Running {
 
     fn draft_of(&self, edge: Edge) -> Result<Draft, String> {
         let wrong = |error| format!("what was announced by hand does not go with it: {error}");
-        let intent = Intent::new(&edge.policy, &self.by_hand, self.intent.stage).map_err(wrong)?;
+        let health = self.probes.foresee(&edge);
+        let intent = Intent::new(&edge, &self.by_hand, self.intent.stage, health).map_err(wrong)?;
         let routes = intent.plan(edge.neighbors.iter());
         let plan = self.router.plan(&self.edge, &edge, &routes);
         Ok(Draft { edge, intent, routes, plan })
@@ -282,6 +319,7 @@ impl Running {
         let Draft { edge, intent, routes, plan } = draft;
         self.router.apply(&plan, &edge, routes).map_err(|error| error.to_string())?;
         self.intent = intent;
+        self.probes.restart(&edge, &self.router);
         Ok((plan, std::mem::replace(&mut self.edge, edge)))
     }
 
@@ -360,8 +398,8 @@ impl Running {
     }
 
     fn take_by_hand(&mut self, by_hand: ByHand, text: String) -> Result<(), String> {
-        let wrong = |error: quadzero_policy::PolicyError| error.to_string();
-        let intent = Intent::new(&self.edge.policy, &by_hand, self.intent.stage).map_err(wrong)?;
+        let health = self.intent.health.clone();
+        let intent = Intent::new(&self.edge, &by_hand, self.intent.stage, health)?;
         if let Some(path) = &self.edge.control.keep {
             keep(path, &by_hand).map_err(|error| format!("{}: {error}", path.display()))?;
         }

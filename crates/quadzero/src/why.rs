@@ -29,8 +29,6 @@ pub struct Facts<'a> {
     pub by_hand: bool,
     /// Somebody has withdrawn it by hand.
     pub held_back: bool,
-    /// Whether the condition of its origination holds, and the state of what that is made of.
-    pub condition: Result<String, String>,
     /// How far we are with leaving.
     pub stage: Stage,
     /// The neighbor.
@@ -132,7 +130,22 @@ fn by_hand(facts: &Facts<'_>) -> Step {
 }
 
 fn condition(facts: &Facts<'_>) -> Step {
-    facts.condition.clone().map_err(|why| (why, "see what the probes say, and mend what they watch".into()))
+    let Some(Decision { standing: Some(standing), because, .. }) = decision(facts) else {
+        return Ok("it depends on no probe".into());
+    };
+    match because {
+        Reason::ConditionFails { .. } => stops(
+            standing.to_string(),
+            "mend what the probe looks at (`quadzero show probes`), or change `when` or `on-failure`",
+        ),
+        _ => Ok(standing.to_string()),
+    }
+}
+
+/// What was decided about the prefix; that it is announced, if somebody does.
+fn decision<'a>(facts: &Facts<'a>) -> Option<&'a Decision> {
+    let mut of_it = facts.decisions.iter().filter(|decision| decision.prefix == facts.prefix);
+    of_it.clone().find(|decision| decision.route().is_some()).or_else(|| of_it.next())
 }
 
 fn drain(facts: &Facts<'_>) -> Step {
@@ -146,8 +159,7 @@ fn drain(facts: &Facts<'_>) -> Step {
 }
 
 fn policy(facts: &Facts<'_>) -> Step {
-    let mut of_it = facts.decisions.iter().filter(|decision| decision.prefix == facts.prefix);
-    let Some(decision) = of_it.clone().find(|d| d.route().is_some()).or_else(|| of_it.next()) else {
+    let Some(decision) = decision(facts) else {
         return stops("no decision is about it", "`quadzero show policy` with the neighbor's name");
     };
     let says = decision.to_string();
@@ -170,6 +182,7 @@ fn advice(reason: &Reason) -> &'static str {
         }
         Reason::Family { .. } => "add the family to `families` of the neighbor, on both sides",
         Reason::NotListed { .. } | Reason::NotCarved { .. } => "add its name to `announce` of the neighbor",
+        Reason::ConditionFails { .. } => "`quadzero show probes`",
         Reason::Duplicate { .. } => "nothing: the other one is announced",
         Reason::Platform { .. } => "nothing: it must not be announced",
     }

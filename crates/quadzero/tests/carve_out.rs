@@ -18,7 +18,7 @@ fn table() -> Table {
     let azure = Arc::new(scenario.deployments[0].azure.clone());
     let edge = &scenario.edges[0].edge;
     let said = |session| {
-        let routes = edge.policy.routes(&edge.neighbors[0].policy);
+        let routes = edge.policy.routes(&edge.neighbors[0].policy, &quadzero_policy::Health::good());
         Heard { session, peer_id: edge.router_id, routes }
     };
     let heard: Vec<Heard> = azure.sessions().map(said).collect();
@@ -77,7 +77,7 @@ fn another_carve_out_is_told_from_this_one() {
         let scenario = Source { path: "changed".into(), text: changed }.scenario().value.unwrap();
         let azure = Arc::new(scenario.deployments[0].azure.clone());
         let edge = &scenario.edges[0].edge;
-        let routes = edge.policy.routes(&edge.neighbors[0].policy);
+        let routes = edge.policy.routes(&edge.neighbors[0].policy, &quadzero_policy::Health::good());
         let heard = Heard { session: azure.sessions().next().unwrap(), peer_id: edge.router_id, routes };
         let table = Table::new(azure, &[heard]);
         let exits =

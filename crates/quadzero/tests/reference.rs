@@ -7,10 +7,11 @@ use quadzero::config::Source;
 use std::collections::BTreeSet;
 
 /// A heading of the reference, and a file with an unknown key in that table.
-const TABLES: [(&str, &str); 24] = [
+const TABLES: [(&str, &str); 25] = [
     ("### `[bgp]`", "[bgp]\nzzzz = 1"),
     ("### `[[originate]]`", "[[originate]]\nzzzz = 1"),
     ("### `[[exception]]`", "[[exception]]\nzzzz = 1"),
+    ("### `[[probe]]`", "[[probe]]\nzzzz = 1"),
     ("### `[[neighbor]]`", "[[neighbor]]\nzzzz = 1"),
     ("### `[[neighbor]]`", "[neighbor-defaults]\nzzzz = 1"),
     ("### `azure` of a neighbor", "[neighbor-defaults]\nazure = { zzzz = 1 }"),

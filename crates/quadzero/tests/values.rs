@@ -153,7 +153,7 @@ fn a_neighbor_that_we_are_about_to_leave_is_told_so() {
     let keys = "[[neighbor]]\naddress = \"10.1.0.4\"\ngraceful-shutdown = true\ncommunities = [\"65010:1\"]\nremote-as = ";
     for (remote_as, local_pref) in [("65020", None), ("65010", Some(0))] {
         let edge = edge(&[keys, remote_as].concat());
-        let routes = edge.policy.routes(&edge.neighbors[0].policy);
+        let routes = edge.policy.routes(&edge.neighbors[0].policy, &quadzero_policy::Health::good());
         let said = &routes.as_slice()[0].attributes;
         assert_eq!(*said.communities, ["65010:1", "graceful-shutdown"].map(|c| c.parse().unwrap()));
         assert_eq!(said.local_pref, local_pref, "RFC 8326 §5: within our own AS");
@@ -287,7 +287,7 @@ fn routes_say_what_the_file_says() {
         announce = ["kms"]
     "#;
     let edge = sound(source(text).edge());
-    let routes = edge.policy.routes(&edge.neighbors[0].policy);
+    let routes = edge.policy.routes(&edge.neighbors[0].policy, &quadzero_policy::Health::good());
     assert_eq!(routes.len(), 4);
     let home = &routes.get(&"10.51.0.0/16".parse().unwrap()).unwrap().attributes;
     assert_eq!(home.next_hop, NextHop::Address("192.0.2.9".parse().unwrap()));
@@ -299,7 +299,7 @@ fn routes_say_what_the_file_says() {
     assert_eq!((home.extended_communities.len(), home.large_communities.len()), (1, 1));
     let kms = &routes.get(&"23.97.0.13/32".parse().unwrap()).unwrap().attributes;
     assert_eq!(kms.next_hop, NextHop::Address("192.0.2.99".parse().unwrap()));
-    assert_eq!(edge.policy.routes(&edge.neighbors[1].policy).len(), 2);
+    assert_eq!(edge.policy.routes(&edge.neighbors[1].policy, &quadzero_policy::Health::good()).len(), 2);
 }
 
 const GATEWAY: &str = r#"

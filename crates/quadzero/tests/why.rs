@@ -8,6 +8,7 @@ use quadzero::intent::{ByHand, Intent, Stage};
 use quadzero::why::{Facts, Rung, ladder};
 use quadzero_codec::{Asn, Dialect, ErrorCode, Family, HoldTime, Notification, RouterId};
 use quadzero_fsm::{Down, Negotiated, State, Status};
+use quadzero_policy::{Health, Probe};
 use quadzero_rib::RouteSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +18,7 @@ struct Case {
     edge: Edge,
     by_hand: ByHand,
     stage: Stage,
-    condition: Result<String, String>,
+    probe: Option<bool>,
     stopped: bool,
     status: Status,
     /// Whether the neighbor has heard what it is to have.
@@ -34,6 +35,8 @@ fn edge(originate: &str, keys: &str) -> Edge {
     loaded.value.unwrap_or_else(|| panic!("{told}"))
 }
 
+const WHEN: &str = "[[originate]]\nprefix = \"0.0.0.0/0\"\nwhen = \"internet\"\n\
+                    [[probe]]\nname = \"internet\"\nicmp = \"198.51.100.1\"";
 const DEFAULT: &str = "[[originate]]\nprefix = \"0.0.0.0/0\"";
 
 fn agreed(families: &[Family]) -> Negotiated {
@@ -75,7 +78,7 @@ impl Case {
             edge: edge(DEFAULT, ""),
             by_hand: ByHand::default(),
             stage: Stage::Serving,
-            condition: Ok("holds".into()),
+            probe: None,
             stopped: false,
             status: up(),
             heard: true,
@@ -90,7 +93,12 @@ impl Case {
     fn climb(mut self, prefix: &str) -> Vec<Rung> {
         let prefix = prefix.parse().unwrap();
         let neighbor = &self.edge.neighbors[0];
-        let intent = Intent::new(&self.edge.policy, &self.by_hand, self.stage).unwrap();
+        let mut health = Health::unknown();
+        if let Some(up) = self.probe {
+            let state = if up { quadzero_policy::State::Up } else { quadzero_policy::State::Down };
+            health.set("internet".into(), Probe { state, since: None, because: "no answer".into() });
+        }
+        let intent = Intent::new(&self.edge, &self.by_hand, self.stage, health).unwrap();
         let wanted: Arc<RouteSet> = intent.plan([neighbor].into_iter()).remove(0);
         if self.heard {
             self.status.told = Some(wanted.clone());
@@ -100,10 +108,9 @@ impl Case {
             configured: &self.edge.policy,
             by_hand: self.by_hand.announced.contains_key(&prefix),
             held_back: self.by_hand.withdrawn.contains(&prefix),
-            condition: self.condition,
             stage: self.stage,
             neighbor,
-            decisions: &intent.policy.explain(&intent.terms(neighbor)),
+            decisions: &intent.explain(neighbor),
             wanted: &wanted,
             stopped: self.stopped,
             status: Some(&self.status),
@@ -143,8 +150,12 @@ fn need_7_somebody_has_withdrawn_it_by_hand() {
 
 #[test]
 fn need_7_its_condition_does_not_hold() {
-    let condition = Err("probe \"internet\" has failed".into());
-    Case { condition, ..Case::well() }.stops_at("0.0.0.0/0", "condition", "probe \"internet\"");
+    let depending = |probe| Case { edge: edge(WHEN, ""), probe, ..Case::well() };
+    depending(Some(false)).stops_at("0.0.0.0/0", "condition", "probe \"internet\" is down (no answer)");
+    depending(None).stops_at("0.0.0.0/0", "condition", "has not said anything yet");
+    let ladder = depending(Some(true)).climb("0.0.0.0/0");
+    assert!(ladder.iter().all(|rung| rung.passes), "{ladder:#?}");
+    assert!(ladder[2].says.contains("which holds"), "{}", ladder[2].says);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use crate::{exceptions, gateway, net, origination, policy};
 use quadzero_codec::{AsPath, Asn, Attributes, Community, LargeCommunity, NextHop, Origin};
-use quadzero_policy::{ExceptionMode, NeighborPolicy, Origination, Overrides, Policy, Template};
+use quadzero_policy::{ExceptionMode, Health, NeighborPolicy, Origination, Overrides, Policy, Template};
 use std::net::IpAddr;
 
 const DEFAULT: &str = "0.0.0.0/0";
@@ -29,7 +29,7 @@ fn internal() -> NeighborPolicy {
 }
 
 fn said(policy: &Policy, neighbor: &NeighborPolicy, prefix: &str) -> Attributes {
-    let routes = policy.routes(neighbor);
+    let routes = policy.routes(neighbor, &Health::good());
     Attributes::clone(&routes.get(&net(prefix)).expect("it is announced").attributes)
 }
 
@@ -110,7 +110,7 @@ fn an_announced_exception_says_what_its_set_says() {
 fn pieces_say_what_the_whole_would_have_said() {
     let carved = policy(&[talkative()], &[crate::kms(ExceptionMode::CarveOut)]);
     let whole = said(&policy(&[talkative()], &[]), &gateway(), DEFAULT);
-    let routes = carved.routes(&gateway());
+    let routes = carved.routes(&gateway(), &Health::good());
     assert_eq!(routes.len(), 84);
     assert!(routes.iter().all(|route| *route.attributes == whole));
 }

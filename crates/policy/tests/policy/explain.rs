@@ -1,7 +1,7 @@
 use crate::{exceptions, gateway, kms, listing, net, origination, policy, sentences, told};
 use insta::assert_snapshot;
 use quadzero_codec::Family;
-use quadzero_policy::{ExceptionMode, NeighborPolicy, Origination, Policy, Template};
+use quadzero_policy::{ExceptionMode, Health, NeighborPolicy, Origination, Policy, Template};
 
 fn default() -> Origination {
     origination("default", "0.0.0.0/0")
@@ -12,7 +12,7 @@ fn announce() -> ExceptionMode {
 }
 
 fn explain(policy: &Policy, neighbor: &NeighborPolicy) -> String {
-    sentences(&policy.explain(neighbor))
+    sentences(&policy.explain(neighbor, &Health::good()))
 }
 
 #[test]
@@ -133,7 +133,8 @@ fn exceptions_win_over_originations_and_the_first_over_the_second() {
 fn inside_a_longer_prefix_the_pieces_are_those_of_the_longer_prefix() {
     let hole = exceptions("hole", &["10.0.0.0/32"], ExceptionMode::CarveOut);
     let policy = policy(&[origination("short", "10.0.0.0/29"), origination("long", "10.0.0.0/30")], &[hole]);
-    let all: Vec<String> = policy.explain(&gateway()).iter().map(ToString::to_string).collect();
+    let all: Vec<String> =
+        policy.explain(&gateway(), &Health::good()).iter().map(ToString::to_string).collect();
     assert_snapshot!(all.join("\n"), @r#"
     10.0.0.0/29 (origination "short") is not announced as such: exception set "hole" (carve-out) replaces it with 3 prefixes to cover the rest of it.
     10.0.0.0/30 (origination "long") is not announced as such: exception set "hole" (carve-out) replaces it with 2 prefixes to cover the rest of it.
@@ -150,7 +151,8 @@ fn inside_a_longer_prefix_the_pieces_are_those_of_the_longer_prefix() {
 fn a_piece_of_the_platform_is_withheld() {
     let hole = exceptions("hole", &["168.63.129.17/32"], ExceptionMode::CarveOut);
     let policy = policy(&[origination("around", "168.63.129.16/30")], &[hole]);
-    let all: Vec<String> = policy.explain(&gateway()).iter().map(ToString::to_string).collect();
+    let all: Vec<String> =
+        policy.explain(&gateway(), &Health::good()).iter().map(ToString::to_string).collect();
     assert_snapshot!(all.join("\n"), @r#"
     168.63.129.16/30 (origination "around") is not announced as such: exception set "hole" (carve-out) replaces it with 2 prefixes to cover the rest of it.
     168.63.129.16/32 (origination "around") is not announced: 168.63.129.16/32 belongs to Azure's platform.

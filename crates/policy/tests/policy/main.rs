@@ -3,6 +3,7 @@
 mod attributes;
 mod carve;
 mod cloud;
+mod condition;
 mod errors;
 mod explain;
 mod plan;
@@ -12,7 +13,8 @@ mod user_defined;
 use ipnet::IpNet;
 use quadzero_codec::{Asn, Family};
 use quadzero_policy::{
-    Cloud, Decision, ExceptionMode, ExceptionSet, NeighborPolicy, Origination, Overrides, Policy, Template,
+    Cloud, Decision, ExceptionMode, ExceptionSet, Health, NeighborPolicy, Origination, Overrides, Policy,
+    Template,
 };
 
 fn net(text: &str) -> IpNet {
@@ -53,7 +55,7 @@ fn policy(originations: &[Origination], exceptions: &[ExceptionSet]) -> Policy {
 }
 
 fn told(policy: &Policy, neighbor: &NeighborPolicy) -> Vec<IpNet> {
-    policy.routes(neighbor).iter().map(|route| route.prefix).collect()
+    policy.routes(neighbor, &Health::good()).iter().map(|route| route.prefix).collect()
 }
 
 /// The decisions as sentences, a line each; pieces but the first are left out.

@@ -13,6 +13,7 @@ pub use dns::check as check_question;
 pub use http::Url;
 
 use crate::{Origin, Outcome};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,6 +57,20 @@ pub enum Check {
         /// And was written since.
         max_age: Option<Duration>,
     },
+}
+
+/// For people. The arguments of a command stay out of it: one may be a secret.
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Icmp(target) => write!(f, "icmp {target}"),
+            Self::Tcp { host, port } => write!(f, "tcp {host}:{port}"),
+            Self::Http { url, .. } => write!(f, "http {url}"),
+            Self::Dns { name, record, server } => write!(f, "dns {name} {record} at {server}"),
+            Self::Command(words) => write!(f, "command {}", words.first().map_or("", String::as_str)),
+            Self::File { path, .. } => write!(f, "file {}", path.display()),
+        }
+    }
 }
 
 /// A check with what it keeps from one look to the next.

@@ -18,6 +18,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
+use crate::prober::Report;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -158,6 +159,27 @@ impl Machine {
             failures: 0,
             held_until: now,
             flaps: 0,
+        }
+    }
+
+    /// Goes on from what another has found out, if that has found anything.
+    pub fn resume(&mut self, before: &Report) {
+        if before.state != State::Unknown {
+            let Report { state, since, because, held_until, flaps } = before.clone();
+            (self.state, self.since, self.because) = (state, since, because);
+            (self.held_until, self.flaps) = (held_until, flaps);
+        }
+    }
+
+    /// What it has found out.
+    pub fn report(&self) -> Report {
+        let Self { state, since, because, held_until, flaps, .. } = self;
+        Report {
+            state: *state,
+            since: *since,
+            because: because.clone(),
+            held_until: *held_until,
+            flaps: *flaps,
         }
     }
 

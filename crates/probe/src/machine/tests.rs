@@ -132,3 +132,24 @@ fn it_looks_faster_while_something_is_about_to_change() {
     let paces = [6, 7, 8, 12, 14, 15].map(|second| pace(second, Outcome::Passed));
     assert_eq!(paces, [fast, fast, slow, Duration::from_secs(3), fast, slow]);
 }
+
+#[test]
+fn one_that_comes_after_another_goes_on_from_what_that_has_found_out() {
+    let mut before = machine();
+    looks_at(&mut before, 0..3, &Outcome::Passed);
+    looks_at(&mut before, 3..6, &failed());
+    assert_eq!(before.state(), State::Down);
+    let mut machine = Machine::new(after(6), Parameters { rise: 1, ..Parameters::default() });
+    machine.resume(&before.report());
+    assert_eq!(machine.report(), before.report());
+    // It fell at 5, and is held down for 10 seconds by whoever looks.
+    assert_eq!(looks_at(&mut machine, 6..20, &Outcome::Passed), [(15, State::Up)]);
+}
+
+#[test]
+fn and_from_the_beginning_where_that_has_found_nothing() {
+    let parameters = Parameters { starts_up: true, ..Parameters::default() };
+    let mut other = Machine::new(after(1), parameters);
+    other.resume(&machine().report());
+    assert_eq!(other.state(), State::Up);
+}

@@ -48,6 +48,10 @@ pub struct Report {
     pub since: Instant,
     /// Why.
     pub because: Arc<str>,
+    /// It does not rise before then.
+    pub held_until: Instant,
+    /// Falls since the last Up that lasted.
+    pub flaps: u32,
 }
 
 /// The reports of all probes, by name.
@@ -56,17 +60,26 @@ pub type Reports = BTreeMap<Arc<str>, Report>;
 /// Probes at work. Dropping it ends them; those who listen hear that each is down.
 pub struct Prober {
     reports: watch::Sender<Reports>,
+    /// What those before it have found out.
+    before: Reports,
     tasks: JoinSet<()>,
     wanted: Vec<(Wanted, watch::Sender<Option<Outcome>>)>,
 }
 
 impl Default for Prober {
     fn default() -> Self {
-        Self { reports: watch::channel(Reports::new()).0, tasks: JoinSet::new(), wanted: Vec::new() }
+        Self::after(Reports::new())
     }
 }
 
 impl Prober {
+    /// One whose probes go on from what others of the same name have found out: what has changed is how one looks, and not what
+    /// there is to be seen.
+    pub fn after(before: Reports) -> Self {
+        let reports = watch::channel(Reports::new()).0;
+        Self { reports, before, tasks: JoinSet::new(), wanted: Vec::new() }
+    }
+
     /// Adds a probe that asks.
     pub fn ask(
         &mut self,
@@ -99,7 +112,8 @@ impl Prober {
     }
 
     fn keep(&mut self, probe: Probe) {
-        let keeper = Keeper::new(probe, self.reports.clone());
+        let before = self.before.get(&probe.name);
+        let keeper = Keeper::new(probe, before, self.reports.clone());
         self.tasks.spawn(async move { match keeper.run().await {} });
     }
 

@@ -62,9 +62,16 @@ impl Kind {
         match self {
             Self::Scenario => &["edge", "azure", "appliance", "ibgp", "event", "expect"],
             Self::Gateway => &["gateway", "vnet", "api"],
-            Self::Edge => {
-                &["bgp", "neighbor-defaults", "originate", "exception", "neighbor", "control", "drain"]
-            }
+            Self::Edge => &[
+                "bgp",
+                "neighbor-defaults",
+                "originate",
+                "exception",
+                "probe",
+                "neighbor",
+                "control",
+                "drain",
+            ],
         }
     }
 

@@ -24,6 +24,7 @@ const fn changes(request: &Request) -> bool {
         | Request::Neighbor { .. }
         | Request::Routes { .. }
         | Request::Policy { .. }
+        | Request::Probes
         | Request::Events
         | Request::Watch
         | Request::Why { .. } => false,
@@ -45,6 +46,7 @@ fn look(running: &Running, request: Request) -> Result<Value, String> {
         Request::Neighbor { name } => view::neighbor(running, name.as_deref()),
         Request::Routes { which, neighbor } => view::routes(running, which, neighbor.as_deref()),
         Request::Policy { neighbor } => view::policy(running, neighbor.as_deref()),
+        Request::Probes => Ok(view::probes(running)),
         Request::Why { prefix, to } => view::why(running, prefix, to.as_deref()),
         _ => Ok(running.history().events().iter().map(|event| json!(**event)).collect()),
     }

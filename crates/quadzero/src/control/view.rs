@@ -2,17 +2,18 @@
 
 use super::Which;
 use crate::check;
+use crate::intent::Intent;
+use crate::router::Member;
 use crate::running::{Running, is_called};
 use crate::why::{Facts, ladder, mend};
 use ipnet::IpNet;
 use quadzero_codec::Attributes;
 use quadzero_fsm::{Peer, PeerConfig, State, Status};
-use quadzero_policy::ExceptionMode;
+use quadzero_policy::{ExceptionMode, Verdict};
 use quadzero_rib::RouteSet;
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-use crate::router::Member;
+use std::time::Instant;
 
 /// Routes that one answer has at most.
 const ROUTES: usize = 20_000;
@@ -201,7 +202,7 @@ pub(super) fn policy(running: &Running, name: Option<&str>) -> Result<Value, Str
         let members = running.router().members().iter();
         let mut of_it = members.filter(|m| is_called(&m.neighbor.peer.name, m.neighbor.whose(), name));
         let member = of_it.next().ok_or_else(|| format!("no neighbor is called {name:?}"))?;
-        let decisions = running.intent().policy.explain(&running.intent().terms(&member.neighbor));
+        let decisions = running.intent().explain(&member.neighbor);
         let decision = |d: &quadzero_policy::Decision| {
             json!({
                 "prefix": d.prefix,
@@ -213,6 +214,39 @@ pub(super) fn policy(running: &Running, name: Option<&str>) -> Result<Value, Str
         value["decisions"] = decisions.iter().take(ROUTES).map(decision).collect();
     }
     Ok(value)
+}
+
+pub(super) fn probes(running: &Running) -> Value {
+    let reports = running.reports();
+    let probes = running.edge().probes.iter().map(|probe| {
+        let report = reports.get(&probe.name);
+        let held = report.map(|report| report.held_until.saturating_duration_since(Instant::now()));
+        json!({
+            "name": probe.name,
+            "looks-at": probe.subject.to_string(),
+            "state": report.map(|report| report.state.to_string()),
+            "since": report.map(|report| report.since.elapsed().as_secs()),
+            "because": report.map(|report| &report.because),
+            "held-down": held.map(|held| held.as_secs_f64().ceil()),
+            "flaps": report.map(|report| report.flaps),
+        })
+    });
+    let Intent { policy, health, .. } = running.intent();
+    let depending = policy.depending().map(|(name, prefix, template)| {
+        json!({
+            "name": name,
+            "prefix": prefix,
+            "condition": template.condition.to_string(),
+            "holds": match template.condition.verdict(health) {
+                Verdict::Holds => Some(true),
+                Verdict::Fails => Some(false),
+                Verdict::Unknown => None,
+            },
+            "because": template.condition.because(health),
+            "on-failure": template.on_failure.to_string(),
+        })
+    });
+    json!({ "probes": probes.collect::<Vec<_>>(), "conditions": depending.collect::<Vec<_>>() })
 }
 
 pub(super) fn why(running: &Running, prefix: IpNet, to: Option<&str>) -> Result<Value, String> {
@@ -232,7 +266,7 @@ pub(super) fn why(running: &Running, prefix: IpNet, to: Option<&str>) -> Result<
 
 fn climb(running: &Running, prefix: IpNet, member: &Member) -> Value {
     let intent = running.intent();
-    let decisions = intent.policy.explain(&intent.terms(&member.neighbor));
+    let decisions = intent.explain(&member.neighbor);
     let of_range = || {
         let dynamic = running.router().dynamic();
         let mut of_it = dynamic.iter().filter(|(_, range)| range.neighbor.whose() == member.neighbor.whose());
@@ -245,7 +279,6 @@ fn climb(running: &Running, prefix: IpNet, member: &Member) -> Value {
         configured: &running.edge().policy,
         by_hand: running.by_hand().announced.contains_key(&prefix),
         held_back: running.by_hand().withdrawn.contains(&prefix),
-        condition: Ok("it is announced unconditionally".into()),
         stage: intent.stage,
         neighbor: &member.neighbor,
         decisions: &decisions,

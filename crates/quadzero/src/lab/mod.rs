@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What is said in BGP are the scenario's own addresses, such as 10.1.0.4; the sockets are on loopback, at ports that the
-//! system picks. So it needs no root, and two labs do not disturb each other.
+//! system picks. So it needs no root, and two labs do not disturb each other. Probes look at nothing here: all of them are up.
 //!
 //! The clock of a scenario starts when everything has been said and heard. With `time-scale` it runs faster than that on
 //! the wall: for events, for outages and penalties of gateways, and for what is printed. What is on the wire is

@@ -9,6 +9,7 @@ use quadzero_azure::speaker::Mock;
 use quadzero_azure::verdict::Exit;
 use quadzero_codec::NextHop;
 use quadzero_fsm::{Peer, PeerConfig, Speaker};
+use quadzero_policy::Health;
 use quadzero_rib::Route;
 use std::collections::BTreeSet;
 use std::io;
@@ -63,7 +64,7 @@ impl Running {
     }
 
     fn run(&mut self, speaker: Speaker) -> Result<(), LabError> {
-        let router = Router::with(speaker, &self.side.edge, self.configs.clone())?;
+        let router = Router::with(speaker, &self.side.edge, self.configs.clone(), &Health::good())?;
         self.peers = router.peers().to_vec();
         self.router = Some(router);
         self.alive = true;
@@ -109,7 +110,7 @@ impl Running {
     }
 
     pub(super) fn announce(&self) {
-        self.router.iter().for_each(|router| router.announce(&self.side.edge));
+        self.router.iter().for_each(|router| _ = router.follow(&self.side.edge, &Health::good()));
     }
 
     /// Whether a packet that is sent there now gets out.

@@ -78,6 +78,11 @@ pub(super) fn parameters(neighbor: &file::Neighbor, out: &mut Vec<Diagnostic>) -
     Some(parameters)
 }
 
+/// Whether the neighbor is to have BFD.
+pub(super) fn is_on(neighbor: &file::Neighbor) -> bool {
+    neighbor.bfd.as_ref().is_some_and(|bfd| !matches!(bfd.get_ref(), Bfd::Off))
+}
+
 impl Keys {
     fn parameters(&self, out: &mut Vec<Diagnostic>) -> Parameters {
         let default = Parameters::default();

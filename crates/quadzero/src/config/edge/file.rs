@@ -1,6 +1,7 @@
 //! The edge's file as it is read: every key with its place, nothing checked across keys yet.
 
 use super::bfd::Bfd;
+use super::{condition, probe};
 use crate::config::reader::record;
 use crate::config::value::{Pause, RestartAfter, words};
 use ipnet::IpNet;
@@ -24,6 +25,8 @@ record! {
         many originate: Originate,
         /// What is kept out of the default route, or announced beside it.
         many exception: Exception,
+        /// What it may depend on.
+        many probe: probe::Keys,
         /// To whom.
         many neighbor: Neighbor,
         /// How the running program is spoken to.
@@ -98,6 +101,8 @@ record! {
         optional as_path: Vec<Asn>,
         /// What is said of it.
         flatten route: RouteKeys,
+        /// On what it depends.
+        flatten condition: condition::Keys,
     }
 }
 
@@ -114,6 +119,8 @@ record! {
         required mode: ExceptionMode,
         /// What is said of them, in mode announce.
         flatten route: RouteKeys,
+        /// On what that depends.
+        flatten condition: condition::Keys,
     }
 }
 

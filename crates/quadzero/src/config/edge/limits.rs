@@ -6,7 +6,7 @@ use crate::config::get;
 use crate::config::reader::Record;
 use crate::config::value::RestartAfter;
 use quadzero_fsm::{Excess, Import, PeerConfig, PrefixLimit};
-use quadzero_policy::{NeighborPolicy, Policy};
+use quadzero_policy::{Health, NeighborPolicy, Policy};
 use std::time::Duration;
 use toml::Spanned;
 
@@ -58,7 +58,7 @@ pub(super) fn check_announced(
     out: &mut Vec<Diagnostic>,
 ) {
     let (Some(limit), Some(key)) = (peer.max_prefixes_out, &keys.limits.max_prefixes_out) else { return };
-    let routes = policy.routes(told);
+    let routes = policy.routes(told, &Health::good());
     for family in &peer.families {
         let prefixes = routes.len_of(*family);
         if prefixes > limit.prefixes && limit.excess != Excess::Warn {

@@ -2,16 +2,19 @@
 
 mod azure;
 mod bfd;
+mod condition;
 mod control;
 mod file;
 mod limits;
 mod neighbor;
+mod probe;
 mod range;
 mod routes;
 
 pub use control::{Control, Drain};
 pub use file::AzureKind;
 pub(super) use file::File;
+pub use probe::{Probe, Subject};
 pub use range::Range;
 
 pub(super) use azure::breach;
@@ -25,7 +28,7 @@ use ipnet::IpNet;
 use quadzero_bfd::Parameters;
 use quadzero_codec::{Asn, RouterId};
 use quadzero_fsm::{Mode, PeerConfig};
-use quadzero_policy::{NeighborPolicy, Policy};
+use quadzero_policy::{Health, NeighborPolicy, Policy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use toml::Spanned;
@@ -47,6 +50,8 @@ pub struct Edge {
     pub control: Control,
     /// How it leaves.
     pub drain: Drain,
+    /// What the policy's conditions rest on.
+    pub probes: Vec<Probe>,
 }
 
 /// A neighbor as the program uses it.
@@ -75,6 +80,7 @@ impl File {
         let bgp = self.bgp.as_ref()?.get_ref();
         let merged = neighbor::merged(self, out);
         range::check_within(&merged, out);
+        let probes = probe::probes(self, &merged, folder, out);
         // Where something is wrong already, that may be why nothing is left to announce.
         let whole = policy.as_ref().filter(|_| !self.originate.is_empty() && !has_error(out));
         let mut silence = whole.map(routes::Silence::new);
@@ -98,6 +104,7 @@ impl File {
             neighbors,
             control: control::control(self, folder),
             drain: control::drain(self, out),
+            probes: probes?,
         })
     }
 
@@ -121,7 +128,7 @@ impl File {
         let told = routes::neighbor_policy(keys, &peer);
         // A thousand plain neighbors are all told the same, which needs no look at every route for each of them.
         let plain = keys.azure.is_none() && keys.announce.is_none() && keys.families.is_none();
-        let decisions = policy.filter(|_| !plain).map(|policy| policy.explain(&told));
+        let decisions = policy.filter(|_| !plain).map(|policy| policy.explain(&told, &Health::good()));
         if let Some(decisions) = &decisions {
             routes::check_decisions(keys, &peer, decisions, out);
         }

@@ -1,6 +1,7 @@
 //! Originations and exceptions of the file become the [`Policy`], announce lists and overrides what it knows of a
 //! neighbor.
 
+use super::condition;
 use super::file::{self, ExceptionMode, RouteKeys};
 use super::neighbor::unique;
 use crate::config::diagnostic::{Diagnostic, Severity, Span};
@@ -10,8 +11,8 @@ use ipnet::IpNet;
 use quadzero_codec::{Community, Family, NextHop, Role};
 use quadzero_fsm::PeerConfig;
 use quadzero_policy::{
-    Decision, ExceptionSet, NeighborPolicy, Origination, Overrides, Policy, PolicyError, Reason, Source,
-    Template, carve,
+    Decision, ExceptionSet, Health, NeighborPolicy, Origination, Overrides, Policy, PolicyError, Reason,
+    Source, Template, carve,
 };
 use quadzero_rib::Route;
 use std::collections::HashMap;
@@ -29,6 +30,7 @@ pub(super) fn policy(file: &file::File, out: &mut Vec<Diagnostic>) -> Option<Pol
     let originations = file.originate.iter().flat_map(|keys| originations(keys, out)).collect();
     let exceptions = file.exception.iter().filter_map(|keys| exception(keys, out)).collect();
     check_names(file, out);
+    condition::check(file, out);
     check_carve_outs(file, out);
     check_eaten(file, out);
     let reported = out.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
@@ -83,7 +85,7 @@ fn origination(
     out: &mut Vec<Diagnostic>,
 ) -> Option<Origination> {
     let as_path = get(&keys.as_path).unwrap_or_default();
-    let template = Template { as_path, ..template(&keys.route) };
+    let template = Template { as_path, ..template(&keys.route, &keys.condition) };
     let origination = Origination { name, prefix: *prefix.get_ref(), template };
     let span = match &keys.route.next_hop {
         Some(next_hop) if !fits(next_hop.get_ref(), prefix.get_ref()) => next_hop.span(),
@@ -118,7 +120,9 @@ fn exception(keys: &file::Exception, out: &mut Vec<Diagnostic>) -> Option<Except
     let prefixes = exception_prefixes(keys, out);
     check_silent(keys, out);
     let mode = match get(&keys.mode)? {
-        ExceptionMode::Announce => quadzero_policy::ExceptionMode::Announce(template(&keys.route)),
+        ExceptionMode::Announce => {
+            quadzero_policy::ExceptionMode::Announce(template(&keys.route, &keys.condition))
+        }
         ExceptionMode::CarveOut => quadzero_policy::ExceptionMode::CarveOut,
         ExceptionMode::Udr => quadzero_policy::ExceptionMode::Udr,
     };
@@ -178,7 +182,7 @@ fn check_silent(keys: &file::Exception, out: &mut Vec<Diagnostic>) {
     let Some(mode) = keys.mode.as_ref().filter(|mode| *mode.get_ref() != ExceptionMode::Announce) else {
         return;
     };
-    for (key, span) in spans(&keys.route) {
+    for (key, span) in spans(&keys.route).chain(keys.condition.spans()) {
         let error = Diagnostic::error(
             span,
             format!("{key} has no effect here: the exception itself is not announced"),
@@ -219,8 +223,8 @@ fn spans(keys: &RouteKeys) -> impl Iterator<Item = (&'static str, Span)> {
     spans.into_iter().filter_map(|(key, span)| Some((key, span?)))
 }
 
-fn template(keys: &RouteKeys) -> Template {
-    Template {
+fn template(keys: &RouteKeys, condition: &condition::Keys) -> Template {
+    let mut template = Template {
         next_hop: get(&keys.next_hop).unwrap_or_default(),
         origin: get(&keys.origin).unwrap_or_default(),
         med: get(&keys.med),
@@ -230,7 +234,10 @@ fn template(keys: &RouteKeys) -> Template {
         communities: get(&keys.communities).unwrap_or_default(),
         extended_communities: get(&keys.extended_communities).unwrap_or_default(),
         large_communities: get(&keys.large_communities).unwrap_or_default(),
-    }
+        ..Template::default()
+    };
+    condition.apply(&mut template);
+    template
 }
 
 /// A neighbor that we are about to leave is told so: GRACEFUL_SHUTDOWN, and within our own AS the lowest LOCAL_PREF
@@ -396,12 +403,18 @@ impl<'a> Silence<'a> {
     /// Warns if the neighbor is one of those.
     pub(super) fn check(&mut self, keys: &file::Neighbor, told: &NeighborPolicy, out: &mut Vec<Diagnostic>) {
         let question = (told.families.clone(), told.announce.clone());
-        if *self.answers.entry(question).or_insert_with(|| self.policy.routes(told).is_empty()) {
+        if *self.answers.entry(question).or_insert_with(|| is_silent(self.policy, told)) {
             let span = keys.announce.as_ref().map_or_else(|| keys.span(), Spanned::span);
             let message = format!("neighbor {} is told nothing", told.name);
             out.push(Diagnostic::warning(span, message).hint("`quadzero check --explain` tells why"));
         }
     }
+}
+
+/// Nothing is for it even while the probes are otherwise than good, as for what stands in for something else.
+fn is_silent(policy: &Policy, told: &NeighborPolicy) -> bool {
+    let mut decisions = policy.explain(told, &Health::good()).into_iter();
+    decisions.all(|d| d.route().is_none() && !matches!(d.because, Reason::ConditionFails { .. }))
 }
 
 fn check_listed(keys: &file::Neighbor, decisions: &[Decision], out: &mut Vec<Diagnostic>) {
