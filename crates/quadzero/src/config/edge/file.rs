@@ -99,7 +99,7 @@ record! {
 }
 
 record! {
-    /// `tunnel = { .. }` of a neighbor.
+    /// `tunnel` of a neighbor
     TunnelKeys {
         /// The interface that it is here.
         optional interface: String,
