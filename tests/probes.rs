@@ -54,6 +54,7 @@ suite! {
         need_1_the_default_goes_with_the_upstream_link_and_comes_back_after_the_rise
         need_1_the_ttl_acts_when_the_prober_hangs
         need_1_a_flapping_line_does_not_flap_the_company
+        need_3_a_restart_waits_for_the_probes_before_it_says_that_this_was_all
         on_failure_the_default_stays_with_another_metric_a_longer_path_or_as_it_is
     }
 }
@@ -181,6 +182,50 @@ fn need_1_the_ttl_acts_when_the_prober_hangs(adapter: &'static dyn Adapter) {
 fn kill(signal: &str, pid: &str) {
     let killed = std::process::Command::new("sh").args(["-c", &format!("kill -s {signal} {pid}")]).status();
     assert!(killed.expect("sh runs").success(), "process {pid} is there");
+}
+
+/// Graceful restart (RFC 4724): killed and started again, the edge does not know at first whether its line works. The neighbor
+/// keeps the default until it does: here until the probe is let go of.
+fn need_3_a_restart_waits_for_the_probes_before_it_says_that_this_was_all(adapter: &'static dyn Adapter) {
+    let lab = Lab::new();
+    let capture = Capture::start(&lab.wire.left);
+    let daemon =
+        Daemon::start(adapter, &lab.wire.right, Neighbor { graceful_restart: true, ..Neighbor::PLAIN });
+    let script = "cd \"$1\"\nwhile [ ! -e go ]; do sleep 0.1; done\n";
+    let script = lab.wire.left.write("probe.sh", script);
+    let go = lab.wire.left.write("go", "");
+    let text = config(&format!(
+        "graceful-restart = \"2m\"\n{}",
+        default_when(&format!(
+            "command = [\"/bin/sh\", \"{}\", \"{}\"]\ntimeout = \"10m\"\nttl = \"1h\"\n{FAST}",
+            script.display(),
+            lab.wire.left.folder().display()
+        ))
+    ));
+    let mut edge = Quadzero::run(&lab.wire.left, &text);
+    wait_for_default(&daemon);
+    let has_it = || assert!(heard(&daemon).is_some(), "the default is never gone");
+    fs::remove_file(&go).expect("it is there");
+    edge.kill();
+    wait_until("the daemon notices", PATIENCE, || {
+        has_it();
+        !daemon.is_established()
+    });
+    let _edge = Quadzero::run(&lab.wire.left, &text);
+    wait_until("the session is back", PATIENCE, || {
+        has_it();
+        daemon.is_established()
+    });
+    let announced = format!("ip.src == {LEFT} && bgp.prefix_length == 0");
+    let before = capture.so_far().count(&announced);
+    has_it();
+    lab.wire.left.write("go", "");
+    let again = || {
+        has_it();
+        capture.so_far().count(&announced) > before
+    };
+    wait_until("the default is said again", PATIENCE, again);
+    has_it();
 }
 
 /// A line that works for three looks, and does not for the next three, and so on: fast enough to be up and down each time, were it

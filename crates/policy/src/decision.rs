@@ -62,6 +62,11 @@ impl Standing {
         (*condition != Condition::Always).then(standing)
     }
 
+    /// Whether something else would be said if more were known.
+    pub(crate) fn awaits(&self) -> bool {
+        self.verdict == Verdict::Unknown && self.on_failure != OnFailure::Keep
+    }
+
     /// What is to be done about it: `None` while it holds.
     pub(crate) fn failure(&self) -> Option<OnFailure> {
         (self.verdict != Verdict::Holds).then_some(self.on_failure)

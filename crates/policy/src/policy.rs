@@ -1,6 +1,6 @@
 //! The policy: what there is to announce, what is excepted, and who is told.
 
-use crate::decision::Decision;
+use crate::decision::{Decision, Standing};
 use crate::evaluation::Evaluation;
 use crate::{Condition, Health, Overrides, Template, UserDefinedRoute};
 use ipnet::{IpNet, Ipv4Net};
@@ -204,8 +204,11 @@ impl Policy {
     }
 }
 
+/// Unsettled while something is withheld, or said otherwise, only because nobody knows yet.
 fn announced(decisions: &[Decision]) -> RouteSet {
-    decisions.iter().filter_map(Decision::route).cloned().collect()
+    let routes: RouteSet = decisions.iter().filter_map(Decision::route).cloned().collect();
+    let awaits = |decision: &Decision| decision.standing.as_ref().is_some_and(Standing::awaits);
+    if decisions.iter().any(awaits) { routes.unsettled() } else { routes }
 }
 
 /// The equal set made before, or this one.

@@ -22,7 +22,11 @@ pub struct Route {
 ///
 /// IPv4 stands before IPv6, and a prefix right before everything inside it. A route takes 32 octets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RouteSet(Box<[Route]>);
+pub struct RouteSet {
+    routes: Box<[Route]>,
+    /// More may be said soon.
+    unsettled: bool,
+}
 
 impl RouteSet {
     /// The set of these routes. Host bits of prefixes are cleared; of two routes to one prefix the last
@@ -38,52 +42,63 @@ impl RouteSet {
             }
             same
         });
-        Self(routes.into())
+        Self { routes: routes.into(), unsettled: false }
+    }
+
+    /// The same, as something that is not all yet: whoever is told it is not told that this was all (RFC 4724 §4.1 has the same
+    /// wait, for a router that has to learn before it can select).
+    pub fn unsettled(self) -> Self {
+        Self { unsettled: true, ..self }
+    }
+
+    /// Whether this is all that there is to say, for now.
+    pub const fn is_settled(&self) -> bool {
+        !self.unsettled
     }
 
     /// The route to exactly this prefix.
     pub fn get(&self, prefix: &IpNet) -> Option<&Route> {
-        let found = self.0.binary_search_by_key(&prefix.trunc(), |route| route.prefix).ok()?;
-        Some(&self.0[found])
+        let found = self.routes.binary_search_by_key(&prefix.trunc(), |route| route.prefix).ok()?;
+        Some(&self.routes[found])
     }
 
     /// The route with the longest prefix that holds the address.
     pub fn lookup(&self, address: IpAddr) -> Option<&Route> {
         longest(address, |key| {
-            let behind = self.0.partition_point(|route| route.prefix <= key);
-            self.0[..behind].last().map(|route| (route.prefix, route))
+            let behind = self.routes.partition_point(|route| route.prefix <= key);
+            self.routes[..behind].last().map(|route| (route.prefix, route))
         })
     }
 
     /// The routes, sorted by prefix.
     pub fn iter(&self) -> std::slice::Iter<'_, Route> {
-        self.0.iter()
+        self.routes.iter()
     }
 
     /// Everything, sorted by prefix.
     pub fn as_slice(&self) -> &[Route] {
-        &self.0
+        &self.routes
     }
 
     /// How many routes.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.routes.len()
     }
 
     /// How many routes of a family.
     pub fn len_of(&self, family: Family) -> usize {
-        let ipv4 = self.0.partition_point(|route| Family::of(&route.prefix) == Family::IPV4_UNICAST);
+        let ipv4 = self.routes.partition_point(|route| Family::of(&route.prefix) == Family::IPV4_UNICAST);
         if family == Family::IPV4_UNICAST { ipv4 } else { self.len() - ipv4 }
     }
 
     /// Whether nothing is said at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.routes.is_empty()
     }
 
     /// What turns this set into the wanted one: both are walked once, side by side.
     pub fn change_to(&self, wanted: &Self) -> Change {
-        let (mut old, mut new) = (&self.0[..], &wanted.0[..]);
+        let (mut old, mut new) = (&self.routes[..], &wanted.routes[..]);
         let mut withdrawn = Vec::new();
         let mut announced = Grouping::default();
         while let ([o, old_rest @ ..], [n, new_rest @ ..]) = (old, new) {

@@ -205,9 +205,13 @@ impl Outbound {
     /// Whether there is something to say; a new difference only when one may be begun.
     pub(super) fn has_to_send(&self, wanted: &Arc<RouteSet>, may_begin: bool) -> bool {
         self.in_flight.is_some()
-            || self.end_of_rib_due
+            || self.end_is_due(wanted)
             || self.refresh_due.iter().any(Option::is_some)
             || (may_begin && !Arc::ptr_eq(&self.announced, wanted))
+    }
+
+    fn end_is_due(&self, wanted: &RouteSet) -> bool {
+        self.end_of_rib_due && wanted.is_settled()
     }
 
     pub(super) const fn announced(&self) -> &Arc<RouteSet> {
@@ -260,10 +264,11 @@ impl Outbound {
 
     /// The next thing to say: first what has changed, then what was asked for again.
     fn next(&mut self, wanted: &Arc<RouteSet>, encodings: &Encodings) -> Option<InFlight> {
-        if self.end_of_rib_due || !Arc::ptr_eq(&self.announced, wanted) {
+        let ends = self.end_is_due(wanted);
+        if ends || !Arc::ptr_eq(&self.announced, wanted) {
             let encoded = encodings.between(&self.announced, wanted, &self.dialect);
-            let trailer =
-                if std::mem::take(&mut self.end_of_rib_due) { self.end_of_rib() } else { Bytes::new() };
+            self.end_of_rib_due &= !ends;
+            let trailer = if ends { self.end_of_rib() } else { Bytes::new() };
             let leads_to = Some(wanted.clone());
             return Some(InFlight { encoded, position: 0, leads_to, leader: Bytes::new(), trailer });
         }

@@ -133,3 +133,17 @@ fn a_withdrawn_default_leaves_nothing_to_carve() {
     assert_eq!(policy.routes(&gateway(), &up()).len(), 32);
     assert!(policy.routes(&gateway(), &up()).lookup(net("203.0.113.7/32").addr()).is_none());
 }
+
+/// Whoever restarts is not to say that this was all before it knows (RFC 4724 §4.1).
+#[test]
+fn what_is_withheld_because_nobody_knows_yet_may_still_come() {
+    let is_settled = |on_failure, health: &Health| {
+        let policy = Policy::new(vec![when(Condition::Probe("uplink".into()), on_failure)], vec![]).unwrap();
+        policy.routes(&gateway(), health).is_settled()
+    };
+    for on_failure in [OnFailure::Withdraw, OnFailure::Med(1000), OnFailure::Prepend(3)] {
+        assert!(!is_settled(on_failure, &Health::unknown()), "{on_failure}");
+        assert!(is_settled(on_failure, &up()) && is_settled(on_failure, &down()), "{on_failure}");
+    }
+    assert!(is_settled(OnFailure::Keep, &Health::unknown()), "it is said in any case");
+}

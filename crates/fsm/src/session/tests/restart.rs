@@ -31,6 +31,23 @@ fn routes_of_a_peer_that_restarts_are_kept_until_it_has_said_what_it_still_has()
     assert_eq!(pair.ends[1].session.learned().lock().unwrap().stale_len(), 0);
 }
 
+/// What hangs on probes is not known at once after a start: until it is, nobody is to take its absence for a withdrawal.
+#[test]
+fn what_is_not_all_yet_has_no_end_of_rib_and_stale_routes_stay_until_it_is() {
+    let mut pair = graceful();
+    pair.ends[0].can_dial = false;
+    pair.cut();
+    pair.input(0, Input::Routes(Arc::new(routes(["203.0.113.7/32"]).as_ref().clone().unsettled())));
+    pair.ends[0].can_dial = true;
+    pair.run_until(MINUTE, |p| p.states() == [State::Established; 2]);
+    pair.run(MINUTE);
+    assert_eq!(pair.ends[1].learned(), ["0.0.0.0/0", "203.0.113.7/32"]);
+    assert_eq!(pair.ends[1].session.learned().lock().unwrap().stale_len(), 1, "the other one was said again");
+    pair.input(0, Input::Routes(routes(["203.0.113.7/32"])));
+    pair.run(SECOND);
+    assert_eq!(pair.ends[1].learned(), ["203.0.113.7/32"]);
+}
+
 /// RFC 4724 §3: what a restarted router waits for before it takes stale routes from its forwarding table (§4.1).
 #[test]
 fn a_peer_has_said_everything_with_its_end_of_rib_and_not_before_in_the_next_session() {
