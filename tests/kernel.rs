@@ -128,7 +128,7 @@ impl Lab {
 
     /// The routes that come and go, from now on.
     fn monitor(&self) -> Process {
-        let mut attempts = 0;
+        let (mut attempts, mut looks) = (0, 0);
         wait_for("ip listens", PATIENCE, || {
             attempts += 1;
             let mut ip = self.left.command("iproute2", "ip");
@@ -136,7 +136,9 @@ impl Lab {
             let monitor = Process::start(&self.left, &format!("monitor-{attempts}"), ip);
             // It looks at all named namespaces first, and ends where one has just gone: of another test.
             wait_until("ip listens, or has failed", PATIENCE, || {
-                self.left.ip(&["route", "replace", "192.0.2.77/32", "dev", "wire"]);
+                // A route that is replaced by the same is no news; with another metric it is another one.
+                looks += 1;
+                self.left.ip(&["route", "add", "192.0.2.77/32", "dev", "wire", "metric", &looks.to_string()]);
                 !monitor.log().is_empty()
             });
             monitor.log().contains("192.0.2.77").then_some(monitor)
