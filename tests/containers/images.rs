@@ -24,8 +24,8 @@ pub(crate) fn build(world: &World) {
     debian(&bases.join("debian"));
     let environment = ["PATH=/rust/bin:/usr/bin:/bin", "CARGO_HOME=/cargo", "CARGO_NET_OFFLINE=true"];
     let environment = environment.map(|variable| format!("--change 'ENV {variable}'")).join(" ");
-    import(world, &bases.join("rust"), &environment, "docker.io/library/rust:1.95-slim-bookworm");
-    import(world, &bases.join("debian"), "", "docker.io/library/debian:bookworm-slim");
+    import(world, &bases.join("rust"), &environment, "localhost/rust:1.95-slim-bookworm");
+    import(world, &bases.join("debian"), "", "localhost/debian:bookworm-slim");
     fs::remove_dir_all(&bases).expect("the test's own folder");
     forget_what_has_changed();
     world.write("build", &flags());
