@@ -9,13 +9,14 @@
 //! Held routes come first, and go last: a learned route that covers a protected address is put only where the kernel already has
 //! the longer one.
 
-use crate::netlink::{self, Failed, News};
+use crate::netlink::{self, Failed, GROUPS};
 use crate::report::{Report, Shown};
 use crate::route::{Input, Place, Settings, Way};
 use crate::steps::{Step, steps};
 use crate::view::View;
 use crate::want::{Purpose, Refusal, Wanted, held, learned, may_stay};
 use ipnet::IpNet;
+use quadzero_netlink::Socket;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::sync::Arc;
@@ -132,7 +133,7 @@ impl Task {
     /// Ends with an error.
     async fn watch(&mut self) -> io::Result<()> {
         // Before the first look, so that nothing is missed between the two.
-        let news = News::listen()?;
+        let news = Socket::listen(&GROUPS)?;
         loop {
             let begin = Instant::now();
             let is_whole = self.look().await?;
@@ -140,7 +141,7 @@ impl Task {
             sleep((begin.elapsed() * REST).min(LONGEST_REST)).await;
             let settled = self.settling.unwrap_or_else(|| Instant::now() + LONGEST_PAUSE);
             tokio::select! {
-                changed = news.wait() => changed?,
+                changed = news.changed() => changed?,
                 () = changed(&mut self.input) => {}
                 () = sleep(self.pause), if !is_whole => {}
                 () = sleep_until(settled.into()), if self.settling.is_some() => {}

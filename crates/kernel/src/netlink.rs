@@ -7,8 +7,7 @@ use crate::steps::Step;
 use crate::view::{Foreign, Link, View};
 use ipnet::IpNet;
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST,
-    NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkPayload,
 };
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use netlink_packet_route::route::{
@@ -16,22 +15,17 @@ use netlink_packet_route::route::{
     RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
+use quadzero_netlink::{Group, Socket, dump, encode};
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
 
-/// rtnetlink(7): the groups that tell of links, addresses and routes (`RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`,
-/// `RTNLGRP_IPV4_ROUTE`, `RTNLGRP_IPV6_IFADDR`, `RTNLGRP_IPV6_ROUTE`). Addresses, since an IPv4 route goes with its source
-/// address without a word.
-const GROUPS: [u32; 5] = [1, 5, 7, 9, 11];
-/// What a dump says at once, at most (`NLMSG_GOODSIZE` of the kernel is half of it).
-const LARGEST: usize = 64 * 1024;
+/// What makes it read everything again. Addresses, since an IPv4 route goes with its source address without a word.
+pub(crate) const GROUPS: [Group; 5] =
+    [Group::Link, Group::Ipv4Address, Group::Ipv4Route, Group::Ipv6Address, Group::Ipv6Route];
 /// Requests sent at once: their answers fit the least receive buffer.
 const BATCH: usize = 64;
-/// A table that changes while it is read is read again so many times, and then taken as it came: the news will have it read once more.
-const ATTEMPTS: u32 = 3;
 /// The table of this machine's own addresses.
 const LOCAL: u32 = 255;
 /// Attribute of an acknowledgement: the kernel's own words (`NLMSGERR_ATTR_MSG`).
@@ -66,41 +60,6 @@ impl fmt::Display for Failed {
         };
         write!(f, " ({to_do})")
     }
-}
-
-/// A socket that is told when something changes.
-pub(crate) struct News(TokioSocket);
-
-impl News {
-    pub(crate) fn listen() -> io::Result<Self> {
-        let mut socket = socket()?;
-        for group in GROUPS {
-            socket.socket_mut().add_membership(group)?;
-        }
-        Ok(Self(socket))
-    }
-
-    /// Until the kernel says something, and has said all of it. What it says is not looked at, and what is lost does not matter.
-    pub(crate) async fn wait(&self) -> io::Result<()> {
-        let mut octets = Vec::with_capacity(LARGEST);
-        let mut said = self.0.recv(&mut octets).await;
-        loop {
-            match said {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => {}
-                Err(error) => return Err(error),
-            }
-            octets.clear();
-            said = self.0.socket_ref().recv(&mut octets, 0).map(drop);
-        }
-    }
-}
-
-fn socket() -> io::Result<TokioSocket> {
-    let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
-    socket.socket_mut().bind_auto()?;
-    Ok(socket)
 }
 
 /// Reads links, addresses and routes: all of our protocol number, those of others in the main table and in `table`.
@@ -165,60 +124,16 @@ async fn routes(
     }))
 }
 
-async fn dump(request: RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
-    let mut attempts = 0;
-    loop {
-        attempts += 1;
-        let (dumped, interrupted) = dump_once(request.clone()).await?;
-        if !interrupted || attempts == ATTEMPTS {
-            return Ok(dumped);
-        }
-    }
-}
-
-/// What is there, and whether it changed meanwhile.
-async fn dump_once(request: RouteNetlinkMessage) -> io::Result<(Vec<RouteNetlinkMessage>, bool)> {
-    let mut socket = socket()?;
-    // The kernel filters by table and protocol.
-    socket.socket_mut().set_netlink_get_strict_chk(true)?;
-    socket.send_to(&encode(request, NLM_F_REQUEST | NLM_F_DUMP, 0), &SocketAddr::new(0, 0)).await?;
-    let (mut all, mut interrupted) = (Vec::new(), false);
-    let mut octets = Vec::with_capacity(LARGEST);
-    loop {
-        octets.clear();
-        socket.recv(&mut octets).await?;
-        for message in messages(&octets) {
-            let message = message?;
-            interrupted |= message.header.flags & NLM_F_DUMP_INTR != 0;
-            match message.payload {
-                NetlinkPayload::Done(done) if done.code < 0 => {
-                    return Err(io::Error::from_raw_os_error(-done.code));
-                }
-                NetlinkPayload::Done(_) => return Ok((all, interrupted)),
-                NetlinkPayload::Error(error) => return Err(error.to_io()),
-                NetlinkPayload::InnerMessage(message) => all.push(message),
-                _ => {}
-            }
-        }
-    }
-}
-
 /// Carries the steps out, each for itself; those that fail, and why.
 pub(crate) async fn apply(steps: &[Step], protocol: u8) -> io::Result<Vec<(Place, Failed)>> {
     let mut failed = Vec::new();
     for batch in steps.chunks(BATCH) {
-        let mut socket = socket()?;
-        socket.socket_mut().set_cap_ack(true)?;
-        socket.socket_mut().set_ext_ack(true)?;
+        let socket = Socket::open()?;
         let requests = batch.iter().zip(1..).map(|(step, number)| request(step, protocol, number));
-        socket.send_to(&requests.collect::<Vec<_>>().concat(), &SocketAddr::new(0, 0)).await?;
+        socket.send(&requests.collect::<Vec<_>>().concat()).await?;
         let mut waiting = batch.len();
-        let mut octets = Vec::with_capacity(LARGEST);
         while waiting > 0 {
-            octets.clear();
-            socket.recv(&mut octets).await?;
-            for message in messages(&octets) {
-                let message = message?;
+            for message in socket.receive().await? {
                 let NetlinkPayload::Error(answer) = message.payload else { continue };
                 waiting = waiting.saturating_sub(1);
                 let step = batch.get((message.header.sequence_number as usize).wrapping_sub(1));
@@ -257,17 +172,6 @@ fn request(step: &Step, protocol: u8, number: u32) -> Vec<u8> {
         ),
         Step::Remove(place) => encode(RouteNetlinkMessage::DelRoute(message(place, None)), ask, number),
     }
-}
-
-fn encode(message: RouteNetlinkMessage, flags: u16, number: u32) -> Vec<u8> {
-    let mut header = NetlinkHeader::default();
-    header.flags = flags;
-    header.sequence_number = number;
-    let mut message = NetlinkMessage::new(header, NetlinkPayload::from(message));
-    message.finalize();
-    let mut octets = vec![0; message.buffer_len().next_multiple_of(4)];
-    message.serialize(&mut octets[..message.buffer_len()]);
-    octets
 }
 
 /// The route; without a way, what has to be known of it to delete it: the kernel compares the protocol, too.
@@ -321,20 +225,6 @@ const fn family(prefix: &IpNet) -> AddressFamily {
         IpNet::V4(_) => AddressFamily::Inet,
         IpNet::V6(_) => AddressFamily::Inet6,
     }
-}
-
-/// One message after the other; one that cannot be read is the last.
-fn messages(mut octets: &[u8]) -> impl Iterator<Item = io::Result<NetlinkMessage<RouteNetlinkMessage>>> {
-    std::iter::from_fn(move || {
-        if octets.is_empty() {
-            return None;
-        }
-        let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(octets).map_err(io::Error::other);
-        let length =
-            message.as_ref().map_or(octets.len(), |m| (m.header.length as usize).next_multiple_of(4));
-        octets = octets.get(length.max(1)..).unwrap_or_default();
-        Some(message)
-    })
 }
 
 /// The kernel's own words, behind the header of the request.

@@ -1,18 +1,12 @@
 //! Routes and interfaces as the kernel has them, by rtnetlink(7): it says when something changes, and is then asked how it is.
-//!
-//! A level, not an edge: what a message says is not believed, nor is any counted on. The kernel drops messages where a reader is slow
-//! (and says so, `ENOBUFS`), and takes IPv4 routes away with their interface without a word. So whatever is said, or
-//! lost, the whole is read again.
 
 use crate::Outcome;
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteNextHopFlags, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
-use rustix::io::Errno;
+use quadzero_netlink::{Group, Socket, dump};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -20,10 +14,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::warn;
 
-/// rtnetlink(7): the groups that tell of links and routes (`RTNLGRP_LINK`, `RTNLGRP_IPV4_ROUTE`, `RTNLGRP_IPV6_ROUTE`).
-const GROUPS: [u32; 3] = [1, 7, 11];
-/// What a dump says at once, at most (`NLMSG_GOODSIZE` of the kernel is half of it).
-const LARGEST: usize = 64 * 1024;
 /// Between two attempts where the kernel does not answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -75,11 +65,7 @@ pub(crate) async fn watch_over(wanted: Vec<(Wanted, Answer)>) {
 }
 
 async fn watch_once(wanted: &[(Wanted, Answer)]) -> io::Result<()> {
-    let mut news = TokioSocket::new(NETLINK_ROUTE)?;
-    news.socket_mut().bind_auto()?;
-    for group in GROUPS {
-        news.socket_mut().add_membership(group)?;
-    }
+    let news = Socket::listen(&[Group::Link, Group::Ipv4Route, Group::Ipv6Route])?;
     loop {
         let begin = Instant::now();
         let state = Kernel::read(wanted).await?;
@@ -88,7 +74,7 @@ async fn watch_once(wanted: &[(Wanted, Answer)]) -> io::Result<()> {
         }
         // Where large tables change all the time, to read them takes a part of a processor, and not all of it.
         tokio::time::sleep(begin.elapsed() * REST).await;
-        wait_for(&news).await?;
+        news.changed().await?;
     }
 }
 
@@ -99,23 +85,6 @@ fn tell(answer: &Answer, outcome: Outcome) {
         *known = Some(outcome);
         is_news
     });
-}
-
-/// Until the kernel says something, and has said all of it.
-async fn wait_for(news: &TokioSocket) -> io::Result<()> {
-    let mut octets = Vec::with_capacity(LARGEST);
-    let mut said = news.recv(&mut octets).await;
-    loop {
-        match said {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            // Some was lost: all will be read again.
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => {}
-            Err(error) => return Err(error),
-        }
-        octets.clear();
-        said = news.socket_ref().recv(&mut octets, 0).map(drop);
-    }
 }
 
 /// The routes and links at one time.
@@ -147,41 +116,14 @@ impl Kernel {
     }
 
     async fn dump(&mut self, request: RouteNetlinkMessage) -> io::Result<()> {
-        let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
-        socket.socket_mut().bind_auto()?;
-        let mut header = NetlinkHeader::default();
-        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(request));
-        message.finalize();
-        let mut octets = vec![0; message.buffer_len()];
-        message.serialize(&mut octets);
-        socket.send_to(&octets, &SocketAddr::new(0, 0)).await?;
-        let mut answer = Vec::with_capacity(LARGEST);
-        loop {
-            answer.clear();
-            socket.recv(&mut answer).await?;
-            if self.take(&answer)? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Takes what one read has brought; whether it was the end.
-    fn take(&mut self, mut octets: &[u8]) -> io::Result<bool> {
-        while !octets.is_empty() {
-            let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(octets);
-            let message = message.map_err(io::Error::other)?;
-            let length = (message.header.length as usize).next_multiple_of(4).min(octets.len());
-            match message.payload {
-                NetlinkPayload::Done(_) => return Ok(true),
-                NetlinkPayload::Error(error) => return Err(error.to_io()),
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(route)) => self.routes.push(route),
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => self.links.push(link),
+        for message in dump(request).await? {
+            match message {
+                RouteNetlinkMessage::NewRoute(route) => self.routes.push(route),
+                RouteNetlinkMessage::NewLink(link) => self.links.push(link),
                 _ => {}
             }
-            octets = &octets[length.max(1)..];
         }
-        Ok(false)
+        Ok(())
     }
 
     fn answer(&self, wanted: &Wanted) -> Outcome {
