@@ -74,7 +74,7 @@ impl Probes {
                 }
                 Subject::Bfd(neighbor) => {
                     let level = router.named(neighbor).and_then(|member| router.bfd(member));
-                    prober.listen(name, level.expect("checked: a neighbor with BFD"), parameters, disable);
+                    prober.listen(name, level.unwrap_or_else(gone), parameters, disable);
                 }
             }
         }
@@ -162,10 +162,15 @@ fn health(reports: &Reports) -> Health {
 }
 
 fn session(router: &Router, neighbor: &str, learned: Option<IpNet>, followers: &mut JoinSet<()>) -> Level {
-    let peer = router.named(neighbor).and_then(|member| member.peer.clone());
+    let Some(peer) = router.named(neighbor).and_then(|member| member.peer.clone()) else { return gone() };
     let (answer, level) = watch::channel(None);
-    followers.spawn(follow(peer.expect("checked: a neighbor with an address"), learned, answer));
+    followers.spawn(follow(peer, learned, answer));
     level
+}
+
+/// Of a neighbor that the system would not have added by a reload, which the log says: a probe of it is down.
+fn gone() -> Level {
+    watch::channel(None).1
 }
 
 async fn follow(peer: Peer, learned: Option<IpNet>, answer: watch::Sender<Option<Outcome>>) {
