@@ -161,11 +161,9 @@ pub fn tell(at: &Socket, request: Request, done: &str) -> Result<(), Failure> {
 fn attribute(word: &str) -> Result<(String, Value), Failure> {
     let wrong = || Failure::Wrong(format!("error: {word:?} is not KEY=VALUE, like med=50"));
     let (key, value) = word.split_once('=').ok_or_else(wrong)?;
-    let value = if key.ends_with("communities") {
-        value.split(',').map(Value::from).collect()
-    } else {
-        value.parse::<u64>().map_or_else(|_| Value::from(value), Value::from)
-    };
+    let one = |value: &str| value.parse::<u64>().map_or_else(|_| Value::from(value), Value::from);
+    let is_list = key.ends_with("communities") || key == "as-path";
+    let value = if is_list { value.split(',').map(one).collect() } else { one(value) };
     Ok((key.to_owned(), value))
 }
 
@@ -478,6 +476,7 @@ mod tests {
         assert_eq!(attribute("next-hop=self").unwrap(), ("next-hop".into(), json!("self")));
         let communities = attribute("communities=65010:1,no-export").unwrap();
         assert_eq!(communities, ("communities".into(), json!(["65010:1", "no-export"])));
+        assert_eq!(attribute("as-path=65020,65030").unwrap(), ("as-path".into(), json!([65020, 65030])));
         assert!(attribute("med").is_err());
     }
 }
