@@ -297,7 +297,7 @@ fn build() -> PathBuf {
     let mut command = Command::new(cargo);
     // What cargo says of this package: where it changes, some build scripts run again, and all that is above them.
     let of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-    for (name, _) in std::env::vars().filter(|(name, _)| of_package(name)) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_package)) {
         command.env_remove(name);
     }
     command.current_dir(root()).args([
