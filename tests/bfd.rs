@@ -13,26 +13,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use quadzero_tests::{
-    Capture, LEFT, LEFT6, Namespace, PATIENCE, Process, Quadzero, RIGHT, RIGHT6, Wire, wait_until,
+    Capture, LEFT, LEFT6, Namespace, PATIENCE, Process, Quadzero, RIGHT, RIGHT6, Wire, suite, wait_until,
 };
 
-macro_rules! suite {
-    ($($daemon:ident: $kind:expr),*; $behaviours:tt) => { $(cells!($daemon: $kind, $behaviours);)* };
-}
-
-macro_rules! cells {
-    ($daemon:ident: $kind:expr, { $($behaviour:ident)* }) => {
-        mod $daemon {
-            $(#[test]
-            fn $behaviour() {
-                super::$behaviour(&super::Lab::new($kind));
-            })*
-        }
-    };
-}
-
 suite! {
-    bird: super::Kind::Bird, frr: super::Kind::Frr;
+    bird: Lab::new(Kind::Bird), frr: Lab::new(Kind::Frr);
     {
         both_come_up_and_agree_on_the_slower_timers
         a_frozen_daemon_is_given_up_with_cease_bfd_down_and_comes_back

@@ -7,27 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 
 use quadzero_tests::{
     Adapter, Capture, Daemon, FRR, GOBGP, LEFT, Namespace, Neighbor, PATIENCE, Process, Quadzero, RIGHT,
-    Wire, wait_until,
+    Wire, suite, wait_until,
 };
 use serde_json::Value;
 
-macro_rules! suite {
-    ($($daemon:ident: $adapter:expr),*; $behaviours:tt) => { $(cells!($daemon: $adapter, $behaviours);)* };
-}
-
-macro_rules! cells {
-    ($daemon:ident: $adapter:expr, { $($behaviour:ident)* }) => {
-        mod $daemon {
-            $(#[test]
-            fn $behaviour() {
-                super::$behaviour(&super::Lab::new($adapter));
-            })*
-        }
-    };
-}
-
 suite! {
-    gobgp: super::GOBGP, frr: super::FRR;
+    gobgp: Lab::new(GOBGP), frr: Lab::new(FRR);
     {
         need_3_sigterm_warns_waits_withdraws_and_says_so
         need_3_with_graceful_restart_a_drain_leaves_no_route_behind

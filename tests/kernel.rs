@@ -9,33 +9,19 @@
 
 use quadzero_tests::{
     Adapter, Daemon, FRR, GOBGP, LEFT, LEFT6, Namespace, Neighbor, PATIENCE, Process, Quadzero, RIGHT,
-    RIGHT6, wait_for, wait_until,
+    RIGHT6, suite, wait_for, wait_until,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-macro_rules! suite {
-    ($($daemon:ident: $adapter:expr),*; $behaviours:tt) => { $(cells!($daemon: $adapter, $behaviours);)* };
-}
-
-macro_rules! cells {
-    ($daemon:ident: $adapter:expr, { $($behaviour:ident)* }) => {
-        mod $daemon {
-            $(#[test]
-            fn $behaviour() {
-                super::$behaviour(&super::Lab::new($adapter));
-            })*
-        }
-    };
-}
-
 suite! {
-    gobgp: super::GOBGP, frr: super::FRR;
+    gobgp: Lab::new(GOBGP), frr: Lab::new(FRR);
     {
         need_6_a_default_and_a_prefix_over_the_tunnels_far_end_do_not_take_the_session_away
         need_6_without_a_way_to_the_far_end_what_covers_it_goes
         routes_are_in_the_table_of_their_own_and_go_with_their_withdrawal_and_with_us
         need_6_a_kill_leaves_no_route_that_nobody_announces_and_takes_none_that_somebody_does
+        a_restart_leaves_the_routes_for_the_next_start
         ipv6_routes_are_installed_as_well
     }
 }
@@ -265,6 +251,24 @@ fn need_6_a_kill_leaves_no_route_that_nobody_announces_and_takes_none_that_someb
     lab.wait_for_routes(TABLE, &[&HELD[..], &["10.1.0.0/16"]].concat());
     wait_until("ip has told it", PATIENCE, || monitor.log().contains("Deleted 10.2.0.0/16"));
     assert!(!monitor.log().contains("10.1.0.0/16"), "{}", monitor.log());
+}
+
+/// As an upgrade leaves: the routes stay, and the next start knows them for its own.
+fn a_restart_leaves_the_routes_for_the_next_start(lab: &Lab) {
+    let _daemon = lab.daemon(&["10.1.0.0/16"]);
+    let mut edge = lab.edge("");
+    let all = [&HELD[..], &["10.1.0.0/16"]].concat();
+    lab.wait_for_routes(TABLE, &all);
+    Quadzero::tell(&lab.left, &["drain", "--restart"]).expect("it is told");
+    assert_eq!(edge.process_mut().exit(PATIENCE).code(), Some(75));
+    assert_eq!(lab.routes(TABLE), all.iter().map(|prefix| (*prefix).to_owned()).collect());
+    let mut again = lab.edge("");
+    wait_until("it has looked", PATIENCE, || {
+        lab.ask(&["show", "kernel"])["total"].as_u64() >= Some(HELD.len() as u64)
+    });
+    assert_eq!(lab.routes(TABLE), all.iter().map(|prefix| (*prefix).to_owned()).collect());
+    assert_eq!(again.terminate().code(), Some(0));
+    assert_eq!(lab.routes(TABLE), BTreeSet::new());
 }
 
 fn ipv6_routes_are_installed_as_well(lab: &Lab) {

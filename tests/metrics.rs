@@ -15,12 +15,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use quadzero_tests::{
-    Adapter, Daemon, FRR, GOBGP, LEFT, Namespace, Neighbor, PATIENCE, Quadzero, RIGHT, Wire, installed, root,
-    wait_for, wait_until,
+    Adapter, Daemon, FAR, FRR, GOBGP, LEFT, Namespace, Neighbor, PATIENCE, Quadzero, RIGHT, Wire, installed,
+    root, wait_for, wait_until,
 };
 use serde_json::Value;
-
-const FAR: &str = "198.51.100.1";
 
 /// The edge on the left, and beyond it an upstream that answers.
 struct Lab {
@@ -30,9 +28,7 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
-        let (wire, upstream) = (Wire::new(), Namespace::alone(&format!("{FAR}/32")));
-        wire.left.join_by("wan0", "203.0.113.1/30", &upstream, "203.0.113.2/30");
-        wire.left.ip(&["route", "add", &format!("{FAR}/32"), "via", "203.0.113.2"]);
+        let (wire, upstream) = Wire::with_upstream();
         Self { wire, upstream }
     }
 

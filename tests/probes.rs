@@ -18,38 +18,21 @@ use quadzero::{probes::Probes, router::Router};
 use quadzero_codec::{Asn, Dialect, HoldTime, Message, Open, RouterId};
 use quadzero_probe::{Outcome, Parameters, Prober};
 use quadzero_tests::{
-    Adapter, Capture, Daemon, FRR, GOBGP, LEFT, Namespace, Neighbor, PATIENCE, Path, Quadzero, RIGHT, Wire,
-    wait_until,
+    Adapter, Capture, Daemon, FAR, FRR, GOBGP, LEFT, Namespace, Neighbor, PATIENCE, Path, Quadzero, RIGHT,
+    Wire, suite, wait_until,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::sync::watch;
 
 const DEFAULT: &str = "0.0.0.0/0";
-/// Beyond the upstream link.
-const FAR: &str = "198.51.100.1";
 
 /// Looks a few times a second, and no hold-down to speak of.
 const FAST: &str =
     "interval = \"200ms\"\nfast-interval = \"100ms\"\nhold-down = \"100ms\"\nhold-down-max = \"100ms\"";
 
-macro_rules! suite {
-    ($($daemon:ident: $adapter:expr),*; $behaviours:tt) => { $(cells!($daemon: $adapter, $behaviours);)* };
-}
-
-macro_rules! cells {
-    ($daemon:ident: $adapter:expr, { $($behaviour:ident)* }) => {
-        mod $daemon {
-            $(#[test]
-            fn $behaviour() {
-                super::$behaviour($adapter);
-            })*
-        }
-    };
-}
-
 suite! {
-    gobgp: super::GOBGP, frr: super::FRR;
+    gobgp: Lab::new(GOBGP), frr: Lab::new(FRR);
     {
         need_1_the_default_goes_with_the_upstream_link_and_comes_back_after_the_rise
         need_1_the_ttl_acts_when_the_prober_hangs
@@ -61,20 +44,19 @@ suite! {
 
 /// The edge on the left, and beyond it an upstream that answers.
 struct Lab {
+    adapter: &'static dyn Adapter,
     wire: Wire,
     upstream: Namespace,
 }
 
 impl Lab {
-    fn new() -> Self {
-        let (wire, upstream) = (Wire::new(), Namespace::alone(&format!("{FAR}/32")));
-        wire.left.join_by("wan0", "203.0.113.1/30", &upstream, "203.0.113.2/30");
-        wire.left.ip(&["route", "add", &format!("{FAR}/32"), "via", "203.0.113.2"]);
-        Self { wire, upstream }
+    fn new(adapter: &'static dyn Adapter) -> Self {
+        let (wire, upstream) = Wire::with_upstream();
+        Self { adapter, wire, upstream }
     }
 
-    fn daemon(&self, adapter: &'static dyn Adapter) -> Daemon<'_> {
-        Daemon::start(adapter, &self.wire.right, Neighbor::PLAIN)
+    fn daemon(&self) -> Daemon<'_> {
+        Daemon::start(self.adapter, &self.wire.right, Neighbor::PLAIN)
     }
 
     /// The edge with these tables, and the daemon for a neighbor.
@@ -127,11 +109,8 @@ fn states(edge: &Quadzero) -> Vec<String> {
 }
 
 /// By ICMP through the interface that is meant. The session stays: what fails is another line.
-fn need_1_the_default_goes_with_the_upstream_link_and_comes_back_after_the_rise(
-    adapter: &'static dyn Adapter,
-) {
-    let lab = Lab::new();
-    let daemon = lab.daemon(adapter);
+fn need_1_the_default_goes_with_the_upstream_link_and_comes_back_after_the_rise(lab: &Lab) {
+    let daemon = lab.daemon();
     let edge = lab.edge(&default_when(&format!(
         "icmp = \"{FAR}\"\nbind-interface = \"wan0\"\nlocal-address = \"203.0.113.1\"\ntimeout = \"2s\"\n{FAST}"
     )));
@@ -148,9 +127,8 @@ fn need_1_the_default_goes_with_the_upstream_link_and_comes_back_after_the_rise(
 
 /// The question that GoBGP#2377 has had for five years. The command is stopped amid its run, and its time is not over for a minute;
 /// what acts is that nothing is heard.
-fn need_1_the_ttl_acts_when_the_prober_hangs(adapter: &'static dyn Adapter) {
-    let lab = Lab::new();
-    let daemon = lab.daemon(adapter);
+fn need_1_the_ttl_acts_when_the_prober_hangs(lab: &Lab) {
+    let daemon = lab.daemon();
     let folder = lab.wire.left.folder();
     let script = lab.wire.left.write(
         "probe.sh",
@@ -186,11 +164,10 @@ fn kill(signal: &str, pid: &str) {
 
 /// Graceful restart (RFC 4724): killed and started again, the edge does not know at first whether its line works. The neighbor
 /// keeps the default until it does: here until the probe is let go of.
-fn need_3_a_restart_waits_for_the_probes_before_it_says_that_this_was_all(adapter: &'static dyn Adapter) {
-    let lab = Lab::new();
+fn need_3_a_restart_waits_for_the_probes_before_it_says_that_this_was_all(lab: &Lab) {
     let capture = Capture::start(&lab.wire.left);
     let daemon =
-        Daemon::start(adapter, &lab.wire.right, Neighbor { graceful_restart: true, ..Neighbor::PLAIN });
+        Daemon::start(lab.adapter, &lab.wire.right, Neighbor { graceful_restart: true, ..Neighbor::PLAIN });
     let script = "cd \"$1\"\nwhile [ ! -e go ]; do sleep 0.1; done\n";
     let script = lab.wire.left.write("probe.sh", script);
     let go = lab.wire.left.write("go", "");
@@ -230,10 +207,9 @@ fn need_3_a_restart_waits_for_the_probes_before_it_says_that_this_was_all(adapte
 
 /// A line that works for three looks, and does not for the next three, and so on: fast enough to be up and down each time, were it
 /// not held down.
-fn need_1_a_flapping_line_does_not_flap_the_company(adapter: &'static dyn Adapter) {
-    let lab = Lab::new();
+fn need_1_a_flapping_line_does_not_flap_the_company(lab: &Lab) {
     let capture = Capture::start(&lab.wire.left);
-    let daemon = lab.daemon(adapter);
+    let daemon = lab.daemon();
     let folder = lab.wire.left.folder();
     lab.wire.left.write("looks", "");
     let lines = "looks=$(wc -l <looks)\necho >>looks\n[ ! -e flapping ] || [ $((looks / 3 % 2)) = 0 ]\n";
@@ -254,9 +230,8 @@ fn need_1_a_flapping_line_does_not_flap_the_company(adapter: &'static dyn Adapte
     assert_eq!(capture.finish().count(&withdrawals), 1);
 }
 
-fn on_failure_the_default_stays_with_another_metric_a_longer_path_or_as_it_is(adapter: &'static dyn Adapter) {
-    let lab = Lab::new();
-    let daemon = lab.daemon(adapter);
+fn on_failure_the_default_stays_with_another_metric_a_longer_path_or_as_it_is(lab: &Lab) {
+    let daemon = lab.daemon();
     let file = lab.wire.left.write("uplink-works", "");
     let originate = |prefix: &str, more: &str| {
         format!("[[originate]]\nprefix = \"{prefix}\"\nwhen = \"uplink\"\nmed = 10\n{more}\n")
@@ -286,9 +261,9 @@ fn on_failure_the_default_stays_with_another_metric_a_longer_path_or_as_it_is(ad
 /// Before a probe has said anything, it is down: a default route is not announced on a guess.
 #[test]
 fn need_1_nothing_is_announced_before_the_first_rise() {
-    let lab = Lab::new();
+    let lab = Lab::new(GOBGP);
     let capture = Capture::start(&lab.wire.left);
-    let daemon = lab.daemon(GOBGP);
+    let daemon = lab.daemon();
     let edge = lab.edge(&format!(
         "{}\n[[originate]]\nprefix = \"10.1.0.0/16\"",
         default_when("command = [\"/bin/false\"]")
@@ -303,8 +278,8 @@ fn need_1_nothing_is_announced_before_the_first_rise() {
 /// Whoever would rather not withdraw at a restart says so. This probe never comes to an end.
 #[test]
 fn need_1_an_initial_up_is_announced_before_anything_was_seen() {
-    let lab = Lab::new();
-    let daemon = lab.daemon(GOBGP);
+    let lab = Lab::new(GOBGP);
+    let daemon = lab.daemon();
     let edge = lab.edge(&default_when(
         "command = [\"/bin/sleep\", \"1000\"]\ninitial = \"up\"\ntimeout = \"1h\"\nttl = \"1h\"",
     ));
@@ -315,8 +290,8 @@ fn need_1_an_initial_up_is_announced_before_anything_was_seen() {
 /// The kernel's route to a prefix, its loss by carrier, and the operator's file.
 #[test]
 fn need_1_a_route_of_the_kernel_decides_and_so_does_an_operators_file() {
-    let lab = Lab::new();
-    let daemon = lab.daemon(GOBGP);
+    let lab = Lab::new(GOBGP);
+    let daemon = lab.daemon();
     let edge = lab.edge(&default_when(&format!("route = \"{FAR}/32\"\ndisable = \"maintenance\"\n{FAST}")));
     wait_for_default(&daemon);
     let gone = |steps: usize| {
@@ -348,7 +323,7 @@ fn need_1_a_route_of_the_kernel_decides_and_so_does_an_operators_file() {
 /// A ping socket, without CAP_NET_RAW, where the sysctl lets it; and the words where it does not.
 #[test]
 fn icmp_needs_a_group_and_not_a_capability_and_says_so_without() {
-    let lab = Lab::new();
+    let lab = Lab::new(GOBGP);
     let run = || {
         let mut command = lab.wire.left.command("util-linux", "setpriv");
         let config = config(&default_when(&format!("icmp = \"{FAR}\"\n{FAST}")));
@@ -376,9 +351,9 @@ fn icmp_needs_a_group_and_not_a_capability_and_says_so_without() {
 /// and the plan says what follows.
 #[test]
 fn need_8_a_reload_leaves_what_probes_know_and_with_it_the_default() {
-    let lab = Lab::new();
+    let lab = Lab::new(GOBGP);
     let capture = Capture::start(&lab.wire.left);
-    let daemon = lab.daemon(GOBGP);
+    let daemon = lab.daemon();
     let file = lab.wire.left.write("uplink-works", "");
     let probe = |pace: &str| default_when(&format!("file = \"{}\"\n{pace}", file.display()));
     let edge = lab.edge(&probe(FAST));
@@ -412,8 +387,8 @@ fn need_8_a_reload_leaves_what_probes_know_and_with_it_the_default() {
 /// What people see at 3 a.m., and the same for programs.
 #[test]
 fn need_7_show_probes_and_why_name_the_probe_that_keeps_the_default_away() {
-    let lab = Lab::new();
-    let daemon = lab.daemon(FRR);
+    let lab = Lab::new(FRR);
+    let daemon = lab.daemon();
     let originate = "[[originate]]\nprefix = \"10.1.0.0/16\"\n";
     let _edge =
         lab.edge(&format!("{}{originate}", default_when(&format!("file = \"uplink-works\"\n{FAST}"))));
@@ -441,7 +416,7 @@ fn need_7_show_probes_and_why_name_the_probe_that_keeps_the_default_away() {
 /// What a neighbor announces, as the condition of what it is told itself.
 #[test]
 fn a_learned_route_and_the_session_that_brings_it_are_probes() {
-    let lab = Lab::new();
+    let lab = Lab::new(GOBGP);
     let routes = vec!["203.0.113.128/25".to_owned()];
     let daemon = Daemon::start(FRR, &lab.wire.right, Neighbor { routes, ..Neighbor::PLAIN });
     let learned = format!("neighbor = \"daemon\"\nlearned = \"203.0.113.128/25\"\n{FAST}");

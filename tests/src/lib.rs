@@ -24,12 +24,29 @@ mod quadzero;
 
 pub use capture::{Capture, Recording};
 pub use daemon::{Adapter, BIRD, Daemon, EXABGP, FRR, GOBGP, Neighbor, OPENBGPD, Path};
-pub use net::{LEFT, LEFT6, Namespace, RIGHT, RIGHT6, Wire};
+pub use net::{FAR, LEFT, LEFT6, Namespace, RIGHT, RIGHT6, Wire};
 pub use process::{Process, installed};
 pub use quadzero::{Quadzero, binary, root};
 
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// Tests of several labs: `suite! { gobgp: Lab::new(GOBGP), frr: Lab::new(FRR); { one two } }` makes the tests `gobgp::one`, `frr::two` and
+/// so on, each of which makes its lab and calls `one(&lab)` beside the macro.
+#[macro_export]
+macro_rules! suite {
+    ($($name:ident: $lab:expr),*; $behaviours:tt) => { $($crate::suite!(@ $name, $lab, $behaviours);)* };
+    (@ $name:ident, $lab:expr, { $($behaviour:ident)* }) => {
+        mod $name {
+            use super::*;
+
+            $(#[test]
+            fn $behaviour() {
+                super::$behaviour(&$lab);
+            })*
+        }
+    };
+}
 
 /// Long enough for every back-off of two speakers to pass; no wait that succeeds takes as long.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -18,6 +18,9 @@ pub const LEFT6: &str = "2001:db8::1";
 /// The IPv6 address of the right end of a [`Wire`].
 pub const RIGHT6: &str = "2001:db8::2";
 
+/// The address beyond the upstream of [`Wire::with_upstream`].
+pub const FAR: &str = "198.51.100.1";
+
 /// Two namespaces joined by a veth pair; the interface is called `wire` in both.
 #[derive(Debug)]
 pub struct Wire {
@@ -38,6 +41,17 @@ impl Wire {
         left.number(LEFT, LEFT6);
         right.number(RIGHT, RIGHT6);
         Self { left, right }
+    }
+
+    /// A wire, and beyond `wan0` of its left end an upstream that answers at [`FAR`].
+    ///
+    /// # Panics
+    /// Without root, or iproute2.
+    pub fn with_upstream() -> (Self, Namespace) {
+        let (wire, upstream) = (Self::new(), Namespace::alone(&format!("{FAR}/32")));
+        wire.left.join_by("wan0", "203.0.113.1/30", &upstream, "203.0.113.2/30");
+        wire.left.ip(&["route", "add", &format!("{FAR}/32"), "via", "203.0.113.2"]);
+        (wire, upstream)
     }
 }
 
