@@ -235,6 +235,11 @@ impl Router {
         self.members.iter().filter_map(|member| member.peer.clone()).collect()
     }
 
+    /// Both the configured peers, and those that have dialled in from a range.
+    pub(crate) fn everybody(&self) -> impl Iterator<Item = Peer> {
+        self.peers().into_iter().chain(self.dynamic().into_iter().map(|(peer, _)| peer))
+    }
+
     /// Those that have dialled in from a range.
     pub fn dynamic(&self) -> Vec<(Peer, &Member)> {
         let range_of = |peer: &Peer| {

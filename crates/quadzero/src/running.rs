@@ -199,9 +199,8 @@ impl Running {
 
     /// How it is doing, in a line.
     pub(crate) fn status(&self) -> String {
-        let peers = self.router.peers().into_iter().chain(self.router.dynamic().into_iter().map(|(p, _)| p));
         let (mut all, mut up, mut told) = (0, 0, 0);
-        for peer in peers {
+        for peer in self.router.everybody() {
             let status = peer.status();
             let status = status.borrow();
             all += 1;
@@ -357,9 +356,7 @@ impl Running {
     }
 
     fn is_any_up(&self) -> bool {
-        let mut peers =
-            self.router.peers().into_iter().chain(self.router.dynamic().into_iter().map(|(p, _)| p));
-        peers.any(|peer| peer.status().borrow().state == State::Established)
+        self.router.everybody().any(|peer| peer.status().borrow().state == State::Established)
     }
 
     /// How many neighbors have other routes now.
