@@ -51,6 +51,17 @@ pub(crate) fn pairs(rng: &mut Rng) -> Vec<PairPlan> {
     (0..count).map(|i| pair(rng, i, edge_as)).collect()
 }
 
+/// Who dials: the edge, and the other side.
+const MODES: [[Mode; 2]; 7] = [
+    [Mode::Both, Mode::Both],
+    [Mode::Both, Mode::Both],
+    [Mode::Active, Mode::Passive],
+    [Mode::Both, Mode::Passive],
+    [Mode::Passive, Mode::Both],
+    [Mode::Active, Mode::Both],
+    [Mode::Both, Mode::Active],
+];
+
 fn pair(rng: &mut Rng, i: u8, edge_as: Asn) -> PairPlan {
     let (v4, v6) = (Family::IPV4_UNICAST, Family::IPV6_UNICAST);
     let families = any(rng, &[&[v4][..], &[v4], &[v4, v6], &[v6]]).to_vec();
@@ -59,18 +70,7 @@ fn pair(rng: &mut Rng, i: u8, edge_as: Asn) -> PairPlan {
     // The two-octet AS of a speaker must fit; the other side's must, too, or it would not be recognized.
     let old = edge_as.is_two_octet() && once_in(rng, 4);
     let peer_as = any(rng, &[Asn(65515), Asn(64512 + u32::from(i)), edge_as]);
-    let modes = any(
-        rng,
-        &[
-            [Mode::Both, Mode::Both],
-            [Mode::Both, Mode::Both],
-            [Mode::Active, Mode::Passive],
-            [Mode::Both, Mode::Passive],
-            [Mode::Passive, Mode::Both],
-            [Mode::Active, Mode::Both],
-            [Mode::Both, Mode::Active],
-        ],
-    );
+    let modes = any(rng, &MODES);
     let graceful = rng.bool();
     // Short ones are rare: the time of a run goes into their KEEPALIVEs.
     let few = [(3, 90), (90, 3), (0, 90), (30, 0), (9, 180), (30, 30)];

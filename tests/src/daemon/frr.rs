@@ -75,35 +75,20 @@ fn config(neighbor: &Neighbor) -> String {
     let Neighbor { local_as, local_address, remote_as, address, hold_time, password, .. } = neighbor;
     let keepalive = hold_time / 3;
     let family = neighbor.by_family("ipv4", "ipv6");
-    let passive = if neighbor.passive { format!("neighbor {address} passive") } else { String::new() };
+    let when = |wanted: bool, line: &str| if wanted { line.to_owned() } else { String::new() };
+    let said = |wanted: bool, word: &str| when(wanted, &format!("neighbor {address} {word}"));
+    let passive = said(neighbor.passive, "passive");
     // There is no word for the one capability alone.
-    let old = if neighbor.two_octet_as {
-        format!("neighbor {address} dont-capability-negotiate")
-    } else {
-        String::new()
-    };
-    let key =
-        if password.is_empty() { String::new() } else { format!("neighbor {address} password {password}") };
-    let ttl =
-        if neighbor.ttl_security { format!("neighbor {address} ttl-security hops 1") } else { String::new() };
+    let old = said(neighbor.two_octet_as, "dont-capability-negotiate");
+    let key = said(!password.is_empty(), &format!("password {password}"));
+    let ttl = said(neighbor.ttl_security, "ttl-security hops 1");
     // It says that it has restarted whenever it has just started.
-    let restart = if neighbor.graceful_restart {
-        "bgp graceful-restart\n bgp graceful-restart preserve-fw-state"
-    } else {
-        ""
-    };
-    let role = if neighbor.role.is_empty() {
-        String::new()
-    } else {
-        format!("neighbor {address} local-role {}", neighbor.role)
-    };
-    let limit = neighbor.max_prefixes;
-    let limit = if limit > 0 { format!("neighbor {address} maximum-prefix {limit}") } else { String::new() };
-    let second = if neighbor.both_families {
-        format!("address-family ipv6 unicast\n  neighbor {address} activate\n exit-address-family")
-    } else {
-        String::new()
-    };
+    let graceful = "bgp graceful-restart\n bgp graceful-restart preserve-fw-state";
+    let restart = when(neighbor.graceful_restart, graceful);
+    let role = said(!neighbor.role.is_empty(), &format!("local-role {}", neighbor.role));
+    let limit = said(neighbor.max_prefixes > 0, &format!("maximum-prefix {}", neighbor.max_prefixes));
+    let second = format!("address-family ipv6 unicast\n  neighbor {address} activate\n exit-address-family");
+    let second = when(neighbor.both_families, &second);
     let networks: String = neighbor.routes.iter().map(|prefix| format!("  network {prefix}\n")).collect();
     // Without coalesce-time 0 it waits with its first UPDATE, up to ten seconds.
     format!(
